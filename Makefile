@@ -1,0 +1,116 @@
+# Everything runs in .venv, which is made when first needed and renewed when pyproject.toml changes.
+
+SHELL = /bin/sh
+.DEFAULT_GOAL = help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help run test check deps docs clean
+
+VENV = .venv
+PYTHON = $(VENV)/bin/python
+PIP = $(PYTHON) -m pip --disable-pip-version-check --quiet
+
+LISTEN = 127.0.0.1:10877
+LOG =
+TIMEZONE =
+APT = yes
+
+# Programs that some tests need: command, Debian package, what is skipped without it.
+define PROGRAMS
+prometheus prometheus    tests against a real Prometheus and promtool
+mtail      mtail         the comparison with mtail
+php        php-cli       the README's PHP lines are not checked
+endef
+export PROGRAMS
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "make run LOG='/var/www/app/storage/logs/laravel*.log' TIMEZONE=Europe/Berlin follows a real app."
+	@echo "LISTEN=127.0.0.1:10878 chooses another address, APT=no keeps make test from installing Debian packages."
+
+run: $(VENV)/.run ## a simulated app and the exporter following it; with LOG='GLOB' your own app instead
+ifeq ($(strip $(LOG)),)
+	@exec $(PYTHON) -m exporter demo --directory var/demo --listen '$(LISTEN)'
+else
+	@mkdir -p var
+	@echo "Following $(LOG). Metrics: http://$(LISTEN)/metrics  ready: http://$(LISTEN)/-/ready  stop: Ctrl-C"
+	@state="var/state-$$(printf %s '$(LOG)' | cksum | cut -d ' ' -f 1).sqlite"; \
+	BOOKING_EXPORTER_LOG_FORMAT=text exec $(PYTHON) -m exporter run --log '$(LOG)' --state "$$state" --listen '$(LISTEN)' \
+		$(if $(TIMEZONE),--timezone '$(TIMEZONE)')
+endif
+
+test: deps check ## everything that must hold: make check, then all tests with branch coverage
+	$(PYTHON) -m pytest -n auto --cov --cov-report=term
+
+check: $(VENV)/.dev ## lint, format, types, and whether METRICS.md is current; changes nothing
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	@$(PYTHON) -m exporter.metrics_page | cmp -s - METRICS.md || { echo 'METRICS.md is not current: run make docs' >&2; exit 1; }
+
+docs: $(VENV)/.run ## write METRICS.md anew from exporter/catalogue.py
+	$(PYTHON) -m exporter.metrics_page > METRICS.new && mv METRICS.new METRICS.md
+
+deps: ## install the Debian packages that some tests need, where that needs no password
+	@missing() { printf '%s\n' "$$PROGRAMS" | while read -r program package skipped; do \
+		command -v "$$program" >/dev/null 2>&1 || echo "$$package"; done; }; \
+	[ -n "$$(missing)" ] || exit 0; \
+	if [ '$(APT)' = yes ] && command -v apt-get >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ]; then as=env; \
+		elif sudo -n true 2>/dev/null; then as='sudo env'; \
+		else as=; fi; \
+		if [ -n "$$as" ]; then \
+			echo "Installing" $$(missing) "by apt-get"; \
+			$$as apt-get -qq update || true; \
+			for package in $$(missing); do \
+				$$as DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$package" \
+					</dev/null >/dev/null || true; \
+			done; \
+		fi; \
+	fi; \
+	printf '%s\n' "$$PROGRAMS" | while read -r program package skipped; do \
+		command -v "$$program" >/dev/null 2>&1 || \
+			echo "Debian package $$package is not installed; skipped: $$skipped"; \
+	done
+
+clean: ## remove .venv, caches and the demo; states of real logs in var/ stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build var/demo
+
+# The first Python that is new enough and can make a virtual environment; else what to do.
+$(VENV)/.made:
+	@found=; bare=; \
+	for python in python3.13 python3.12 python3.11 python3; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		bare=$${bare:-$$python}; \
+		if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+		package="$$("$$bare" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
+		if [ "$$(id -u)" = 0 ]; then as=env; else as='sudo -n env'; fi; \
+		if command -v apt-get >/dev/null 2>&1 && $$as true 2>/dev/null; then \
+			echo "Installing $$package by apt-get"; \
+			$$as apt-get -qq update && \
+			$$as DEBIAN_FRONTEND=noninteractive apt-get -qq install -y "$$package" </dev/null >/dev/null; \
+		fi; \
+		if "$$bare" -c 'import ensurepip' 2>/dev/null; then found=$$bare; else \
+			echo "$$bare cannot make virtual environments: run 'apt-get install $$package' as root, then make again" >&2; \
+			exit 1; \
+		fi; \
+	fi; \
+	if [ -z "$$found" ]; then \
+		echo "no Python of version 3.11 or newer was found: run 'apt-get install python3 python3-venv' as root (Debian 12," \
+			"Ubuntu 24.04 or newer), then make again" >&2; \
+		exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$found" --version) (once; a minute or so)"; \
+	"$$found" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made pyproject.toml
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run pyproject.toml
+	@$(PIP) install --editable '.[dev]'
+	@touch $@
