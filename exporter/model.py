@@ -1,0 +1,229 @@
+"""The types that cross module boundaries, in the order in which the data flows.
+
+Everything here is a plain value: no I/O, no clock. Times are Unix seconds (UTC) as floats,
+positions and sizes are bytes. Texts that come from a log record (identifiers, keys) exist
+only inside `Match` values; the ledger keeps nothing of them but keyed hashes (guarantee G6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+"""Monolog's eight levels (Monolog\\Level), in rising order, in lower case."""
+
+LabelValues = tuple[str, ...]
+"""Label values in the order in which the catalogue declares the label names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A text or regex that the scanner looks for in raw bytes, and the definitions that its hit may mean.
+
+    Every record that a definition can match holds one of the definition's triggers. `definitions`
+    are ascending indexes into `EventSet.definitions`; none stand at a marker's trigger.
+    """
+
+    pattern: bytes
+    regex: bool
+    definitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedLabel:
+    """A label value that the ledger decides, by whether `identifier` met a unique violation within 60 s."""
+
+    identifier: str
+    if_violated: str
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """Add 1 to the counter `metric` (its full exposition name) at `labels`."""
+
+    metric: str
+    labels: tuple[str | LinkedLabel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Observe `value` in the histogram `metric` (its full exposition name) at `labels`."""
+
+    metric: str
+    labels: LabelValues
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One problem that the app may meet many times: repeats of `identifier` in `layer` are one incident."""
+
+    layer: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A report of a unique-key violation, of which the app logs several per violation.
+
+    Every `failed_save` counts. A `report` (the framework's own) counts only where the same log
+    had no failed save with the same `key` within 60 s of event time and no equal report within
+    one second. `key` is the key's value, or the exception's message where it holds none (SQLite);
+    then `identifier` is the booking ID if a field of the record tells it: what a `LinkedLabel`
+    of the same booking names.
+    """
+
+    role: Literal["failed_save", "report"]
+    key: str
+    identifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What one record means: the event it is (None: unrecognized) and all that it changes."""
+
+    event: str | None
+    increments: tuple[Increment, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    incident: Incident | None = None
+    violation: Violation | None = None
+    malformed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramValue:
+    """A histogram's state: a count per bucket (not cumulative; the last is +Inf) and the sum.
+
+    `bounds` are the upper bounds that the counts belong to: the state keeps them, so that counts
+    are never read against other buckets than they were made for.
+    """
+
+    buckets: tuple[int, ...]
+    sum: float
+    bounds: tuple[float, ...] = field(default=(), compare=False)
+
+    @property
+    def count(self) -> int:
+        """All observations."""
+        return sum(self.buckets)
+
+
+SeriesKey = tuple[str, LabelValues]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All committed series, immutable: what `/metrics` shows until the next commit.
+
+    `rejections` and `created` map a minute (Unix time // 60) to the rejections and created
+    appointments in it, for the prevention rate, which decays while nothing happens.
+    `exposed` is False until the history of a first start has been counted (guarantee G3).
+    """
+
+    counters: Mapping[SeriesKey, float]
+    histograms: Mapping[SeriesKey, HistogramValue]
+    last_events: Mapping[str, float]
+    rejections: Mapping[int, int]
+    created: Mapping[int, int]
+    state_lost: float | None
+    exposed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogHealth:
+    """The present condition of one configured log, computed by the loop, read at the scrape."""
+
+    up: bool
+    lag_bytes: int
+    oldest_uncommitted: float | None
+    clock_offset: float | None
+    files: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The daemon's own condition (never committed, so that a stuck commit cannot hide itself)."""
+
+    logs: Mapping[str, LogHealth]
+    last_commit: float | None
+    uncommitted_bytes: int
+    commit_failing: bool
+    catching_up: bool
+    ready: bool
+    reload_successful: bool
+    reload_success_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """What the state remembers of one file: its identity, its position and its open record.
+
+    `head` holds the hashes of the first 64, 256, 1024 and 4096 bytes (as many as the file had),
+    `tail` the hash of up to 256 bytes before `position`, `record` the open record's carry
+    (JSON, see records.cut). `grown` and `seen` are the last growth and sighting (Unix seconds).
+    """
+
+    id: int
+    log: str
+    path: str
+    device: int
+    inode: int
+    position: int
+    record_start: int
+    record: str
+    size: int
+    head: bytes
+    tail: bytes
+    grown: float
+    seen: float
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Violated:
+    """One remembered violation of the grouping state: hash of log and key, role, event time."""
+
+    key: bytes
+    role: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A known incident: the event time of its first sighting, and the time from which it is held.
+
+    `held` is the newest event time of any incident when this one was first seen: an incident read
+    late, from an old file, is then not forgotten before the rest of that file has been read.
+    """
+
+    first: float
+    held: float
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the ledger changed since its last commit, as absolute values (so a retry is harmless)."""
+
+    counters: Mapping[SeriesKey, float]
+    histograms: Mapping[SeriesKey, HistogramValue]
+    last_events: Mapping[str, float]
+    minutes: Mapping[tuple[str, int], int | None]
+    incidents: Mapping[bytes, Sighting | None]
+    violations: Mapping[int, Violated | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """The ledger as the state file holds it, to start from; all empty at the first start."""
+
+    counters: Mapping[SeriesKey, float]
+    histograms: Mapping[SeriesKey, HistogramValue]
+    last_events: Mapping[str, float]
+    minutes: Mapping[tuple[str, int], int]
+    incidents: Mapping[bytes, Sighting]
+    violations: Mapping[int, Violated]
