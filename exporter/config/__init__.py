@@ -1,0 +1,1 @@
+"""The configuration file, the environment and the command line's overrides."""

@@ -1,0 +1,285 @@
+"""What can be configured: the settings that the daemon receives, and the schema of the file.
+
+The frozen dataclasses are what the rest of the program sees: complete, checked, with every
+default filled in. The pydantic models beside them describe the file, refuse unknown keys and
+wrong types (nothing is converted: a port in quotes is an error), and say what is wrong in
+words. Where it is wrong is the business of `exporter.config.load`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import re
+import zoneinfo
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["json", "text"]
+Start = Literal["beginning", "end"]
+
+DEFAULT_ADDRESS = "127.0.0.1"
+DEFAULT_PORT = 10877
+DEFAULT_QUIET_AFTER = 0.5
+DEFAULT_IGNORED = frozenset({"testing"})
+"""Test runs of the same app often write to the same file; what they reject is no rejection."""
+
+_LOG_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]*\Z")
+_HOST_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?\Z")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s)\Z")
+_QUIET_RANGE = (0.01, 60.0)
+_PORTS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where `/metrics` is served. Port 0 lets the system choose a free one."""
+
+    address: str = DEFAULT_ADDRESS
+    port: int = DEFAULT_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """One log: absolute globs, the zone of its header times, seconds of silence that end a record."""
+
+    name: str
+    paths: tuple[str, ...]
+    rotated: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    start: Start = "beginning"
+    ignore_channels: frozenset[str] = DEFAULT_IGNORED
+    quiet_after: float = DEFAULT_QUIET_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """Which event definitions apply: absolute paths of files, and whether the shipped ones do."""
+
+    builtin: bool = True
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateSettings:
+    """The absolute path of the state file; None where nothing names one."""
+
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """The daemon's own log: the lowest level that it writes, and how."""
+
+    level: LogLevel = "info"
+    format: LogFormat = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration, one part per component."""
+
+    listen: Listen
+    logs: tuple[LogSettings, ...]
+    events: EventSettings
+    state: StateSettings
+    log: JournalSettings
+
+
+def config_hash(settings: Settings) -> int:
+    """Return a 32-bit number that is equal for equal settings, on every machine and Python version."""
+    text = json.dumps(asdict(settings), sort_keys=True, default=_plain)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)
+
+
+def wrong(text: str) -> PydanticCustomError:
+    """Return the error whose message is exactly `text` (`what is wrong; remedy`)."""
+    return PydanticCustomError("wrong", "{text}", {"text": text})
+
+
+def _absolute(value: str) -> str:
+    if not value:
+        raise wrong("is empty; write a path")
+    if "\0" in value:
+        raise wrong("holds a NUL character, which no path can; remove it")
+    if value.startswith("~"):
+        raise wrong("begins with ~, which is not expanded here; write the full path")
+    # Symlinks and `..` stay as written: a `current/` symlink is to be followed anew each time.
+    return str(Path(value).absolute())
+
+
+def _log_name(value: str) -> str:
+    if not _LOG_NAME.match(value):
+        raise wrong("is no name of a log; use letters, digits, _ and -, beginning with a letter or _")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = _near_zone(value.lower())
+        remedy = f"did you mean {near}?" if near else "write an IANA name such as Europe/Berlin or UTC"
+        raise wrong(f"no time zone has this name; {remedy}") from None
+    return value
+
+
+def _near_zone(name: str) -> str | None:
+    """Return the zone of a region whose name, or whose city's name, is like this one, or that differs in case."""
+    zones = sorted(zoneinfo.available_timezones())
+    same = {zone.lower(): zone for zone in zones}
+    if name in same:
+        return same[name]
+    regional = {zone.lower(): zone for zone in zones if "/" in zone}
+    known = {zone.rpartition("/")[2]: full for zone, full in regional.items()} | regional
+    return next((known[one] for one in get_close_matches(name, known, n=1, cutoff=0.8)), None)
+
+
+def _address(value: str) -> str:
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        looks_numeric = not bare.strip("0123456789.")
+        if looks_numeric or not _HOST_NAME.match(bare):
+            raise wrong(
+                "is neither an IP address nor a host name; write for example 127.0.0.1, or 0.0.0.0 for all"
+            ) from None
+        return bare
+
+
+def _port(value: int) -> int:
+    if not 0 <= value < _PORTS:
+        raise wrong("is no port; write a number from 0 (any free port) to 65535")
+    return value
+
+
+def _seconds(value: object) -> float:
+    found = _DURATION.match(value) if isinstance(value, str) else None
+    if not found:
+        raise wrong("is no duration; write a number with its unit, such as 500ms or 2s")
+    seconds = float(found[1]) * (0.001 if found[2] == "ms" else 1.0)
+    if not _QUIET_RANGE[0] <= seconds <= _QUIET_RANGE[1]:
+        raise wrong("is out of range; write a duration from 10ms to 60s")
+    return seconds
+
+
+def _not_empty(value: list[str]) -> list[str]:
+    if not value:
+        raise wrong("is empty; name at least one path or glob")
+    return value
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ListenModel(_Section):
+    """`listen:` in the file."""
+
+    address: Annotated[str, AfterValidator(_address)] = DEFAULT_ADDRESS
+    port: Annotated[int, AfterValidator(_port)] = DEFAULT_PORT
+
+    def settings(self) -> Listen:
+        """Return the section as the daemon sees it."""
+        return Listen(self.address, self.port)
+
+
+class LogModel(_Section):
+    """One entry of `logs:` in the file."""
+
+    name: Annotated[str, AfterValidator(_log_name)]
+    paths: Annotated[list[AbsolutePath], AfterValidator(_not_empty)]
+    rotated: list[AbsolutePath] = []
+    timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    start: Start = "beginning"
+    ignore_channels: list[str] = sorted(DEFAULT_IGNORED)
+    quiet_after: Annotated[float, BeforeValidator(_seconds)] = DEFAULT_QUIET_AFTER
+
+    def settings(self) -> LogSettings:
+        """Return the section as the daemon sees it."""
+        return LogSettings(
+            name=self.name,
+            paths=tuple(dict.fromkeys(self.paths)),
+            rotated=tuple(dict.fromkeys(self.rotated)),
+            timezone=self.timezone,
+            start=self.start,
+            ignore_channels=frozenset(self.ignore_channels),
+            quiet_after=self.quiet_after,
+        )
+
+
+class EventsModel(_Section):
+    """`events:` in the file."""
+
+    builtin: bool = True
+    files: list[AbsolutePath] = []
+
+    def settings(self) -> EventSettings:
+        """Return the section as the daemon sees it."""
+        return EventSettings(self.builtin, tuple(Path(one) for one in dict.fromkeys(self.files)))
+
+
+class StateModel(_Section):
+    """`state:` in the file."""
+
+    path: AbsolutePath | None = None
+
+    def settings(self) -> StateSettings:
+        """Return the section as the daemon sees it."""
+        return StateSettings(None if self.path is None else Path(self.path))
+
+
+class JournalModel(_Section):
+    """`log:` in the file."""
+
+    level: LogLevel = "info"
+    format: LogFormat = "json"
+
+    def settings(self) -> JournalSettings:
+        """Return the section as the daemon sees it."""
+        return JournalSettings(self.level, self.format)
+
+
+class ConfigModel(_Section):
+    """The whole file."""
+
+    listen: ListenModel = Field(default_factory=ListenModel)
+    logs: list[LogModel] = []
+    events: EventsModel = Field(default_factory=EventsModel)
+    state: StateModel = Field(default_factory=StateModel)
+    log: JournalModel = Field(default_factory=JournalModel)
+
+    def settings(self) -> Settings:
+        """Return the file as the daemon sees it."""
+        return Settings(
+            listen=self.listen.settings(),
+            logs=tuple(one.settings() for one in self.logs),
+            events=self.events.settings(),
+            state=self.state.settings(),
+            log=self.log.settings(),
+        )
+
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "listen": ListenModel,
+    "logs": LogModel,
+    "events": EventsModel,
+    "state": StateModel,
+    "log": JournalModel,
+}
+"""The model of each section of the file; that of `logs` describes one entry."""

@@ -1,0 +1,95 @@
+"""YAML with lines."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config.document import DocumentError, parse
+
+TEXT = """\
+a:
+  - b: 1
+    c: [x,
+        y]
+d: 2025-01-01
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ((), 1),
+        (("a",), 1),
+        (("a", 0), 2),
+        (("a", 0, "c"), 3),
+        (("a", 0, "c", 1), 4),
+        (("a", 0, "c", 7), 3),
+        (("a", 0, "none", "deeper"), 2),
+        (("d", "x"), 5),
+    ],
+)
+def test_each_value_has_its_line(path: tuple[str | int, ...], line: int) -> None:
+    """The line is that of the key or item, or of its nearest parent that exists."""
+    assert parse(TEXT).line(path) == line
+
+
+def test_an_empty_text_has_one_line() -> None:
+    """Without any value there is no data, and everything is in line 1."""
+    document = parse("")
+    assert document.data is None
+    assert document.line(("a",)) == 1
+    assert document.duplicates == ()
+
+
+def test_dates_stay_text() -> None:
+    """What looks like a date is text, also where no such day exists."""
+    assert parse("a: 2025-01-01\nb: 2025-02-31\n").data == {"a": "2025-01-01", "b": "2025-02-31"}
+
+
+def test_the_last_of_equal_keys_counts_and_is_found() -> None:
+    """Both keys are reported with their lines; the line of the value is that of the second."""
+    document = parse("a: 1\nb: {c: 1, c: 2}\na: 2\n")
+    assert document.duplicates == ((("b", "c"), 2, 2), (("a",), 3, 1))
+    assert document.line(("a",)) == 3
+    assert document.data == {"a": 2, "b": {"c": 2}}
+
+
+def test_merge_keys_are_no_duplicates() -> None:
+    """Several `<<` in one mapping are YAML's way to merge several."""
+    document = parse("a: &a {x: 1}\nb: &b {y: 2}\nc: {<<: *a, <<: *b}\n")
+    assert document.duplicates == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("a: [", 1, 5),
+        ("? [1, 2]\n: x\n", 1, 3),
+        ("a: !!map [1]\n", 1, 4),
+        ("a: !!bool maybe\n", 1, 4),
+        ("a:\n  !!timestamp soon\n", 2, 3),
+        ("a: *none\n", 1, 4),
+        ("a\x00b", 1, None),
+        ("[" * 5000, None, None),
+        ("<<: 5\n", 1, 5),
+    ],
+)
+def test_what_is_no_yaml_is_refused_with_its_place(text: str, line: int | None, column: int | None) -> None:
+    """Every way to be wrong is one DocumentError with line and column as far as they are known."""
+    with pytest.raises(DocumentError) as caught:
+        parse(text)
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert caught.value.text
+
+
+@given(st.text(alphabet="ab:{}[]-?&*!<>|#'\" \n\t,1.~%@`", max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """No text makes the parser fail in another way than by DocumentError."""
+    try:
+        document = parse(text)
+    except DocumentError:
+        return
+    assert document.line(("a", 0)) >= 1
+    assert all(line >= first for _, line, first in document.duplicates)
