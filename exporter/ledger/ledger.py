@@ -1,0 +1,174 @@
+"""What the records add up to: series, windows, incidents, groupings and the newest event times.
+
+Pure and for one thread: times come in with the records, changes go out as values for a commit.
+The cycle is `apply`/`add`/`observe`, `changes`, a commit, `committed`, `snapshot`. A snapshot
+shows what was committed and nothing later, whenever it is taken (guarantee G2). When a commit
+fails, `committed` is not called and the next `changes` returns the same and what came since.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from exporter.catalogue import APP, OWN
+from exporter.ledger.changed import Changed
+from exporter.ledger.grouping import Grouping
+from exporter.ledger.incidents import Incidents
+from exporter.ledger.series import Counters, Histograms
+from exporter.ledger.windows import CREATED, REJECTIONS, Windows
+from exporter.model import Changes, LedgerState, LinkedLabel, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.catalogue import Catalogue
+    from exporter.model import Incident, LabelValues, Match
+
+REJECTIONS_TOTAL = APP + "duplicate_booking_rejections_total"
+CREATED_TOTAL = APP + "appointments_created_total"
+INCIDENTS_TOTAL = APP + "duplicate_booking_incidents_total"
+LAST_EVENT = APP + "last_event_timestamp_seconds"
+MALFORMED_TOTAL = OWN + "malformed_fields_total"
+EVICTIONS_TOTAL = OWN + "incident_evictions_total"
+
+WINDOWS = {REJECTIONS_TOTAL: REJECTIONS, CREATED_TOTAL: CREATED}
+EMPTY = LedgerState({}, {}, {}, {}, {}, {})
+
+
+class Ledger:
+    """All counts of the daemon."""
+
+    def __init__(self, catalogue: Catalogue, state: LedgerState | None, key: bytes) -> None:
+        """Continue from `state` (None: from nothing), hashing identifiers with the secret `key`."""
+        held = state or EMPTY
+        self._key = key
+        self._counters = Counters(catalogue, held.counters)
+        self._histograms = Histograms(catalogue, held.histograms)
+        self._windows = Windows(held.minutes)
+        self._incidents = Incidents(held.incidents)
+        self._grouping = Grouping(held.violations)
+        self._last = dict(held.last_events)
+        self._last_changed: Changed[str] = Changed()
+        self._last_handed: dict[str, float] = {}
+        self._last_committed = dict(held.last_events)
+        self.redeclare(catalogue)
+
+    def redeclare(self, catalogue: Catalogue) -> None:
+        """Take the catalogue of a new configuration; nothing that was counted is lost."""
+        self._counters.redeclare(catalogue)
+        self._histograms.redeclare(catalogue)
+        known = catalogue.label_sets(catalogue[LAST_EVENT]) if LAST_EVENT in catalogue else ()
+        self._events = frozenset(labels[0] for labels in known)
+        self._show_last()
+
+    def apply(self, log: str, time: float, match: Match, now: float) -> None:
+        """Count what one record of `log` means.
+
+        `time` is the record's own time, `now` the present (Unix seconds). A report of a violation
+        that is counted already adds nothing but its event time and its malformed fields. KeyError
+        where the match names a series or a label value that the catalogue does not declare.
+        """
+        if match.event is not None:
+            self._note(match.event, min(time, now))
+            if match.malformed:
+                self._counters.add((MALFORMED_TOTAL, (match.event,)), match.malformed)
+        if match.violation is not None:
+            hashed = self._hash(b"violation", log, match.violation.key)
+            if match.violation.identifier is not None:
+                alias = self._hash(b"violation", log, match.violation.identifier)
+                self._grouping.counts(alias, match.violation.role, time)
+            if not self._grouping.counts(hashed, match.violation.role, time):
+                return
+        for one in match.increments:
+            labels = tuple(label if isinstance(label, str) else self._resolve(log, time, label) for label in one.labels)
+            self._counters.add((one.metric, labels), 1.0)
+            if one.metric in WINDOWS:
+                self._windows.add(WINDOWS[one.metric], time, now)
+        for seen in match.observations:
+            self._histograms.observe((seen.metric, seen.labels), seen.value)
+        if match.incident is not None:
+            self._meet(match.incident, time, now)
+
+    def add(self, metric: str, labels: LabelValues = (), amount: float = 1.0) -> None:
+        """Add `amount` to a counter. KeyError where it is not declared, ValueError below 0 or for NaN."""
+        self._counters.add((metric, labels), amount)
+
+    def observe(self, metric: str, labels: LabelValues, value: float) -> None:
+        """Observe `value` in a histogram. KeyError where it is not declared, ValueError if not finite."""
+        self._histograms.observe((metric, labels), value)
+
+    def changes(self) -> Changes:
+        """Return all that changed since the last `committed`, as absolute values."""
+        self._last_handed = {event: self._last[event] for event in self._last_changed.hand_out(self._last)}
+        return Changes(
+            self._counters.changes(),
+            self._histograms.changes(),
+            self._last_handed,
+            self._windows.changes(),
+            self._incidents.changes(),
+            self._grouping.changes(),
+        )
+
+    def committed(self) -> None:
+        """Note that what the last `changes` returned is in the state: snapshots show it from now on."""
+        self._counters.committed()
+        self._histograms.committed()
+        self._windows.committed()
+        self._incidents.committed()
+        self._grouping.committed()
+        self._last_changed.settle()
+        if self._last_handed:
+            self._last_committed.update(self._last_handed)
+            self._last_handed = {}
+            self._show_last()
+
+    def snapshot(self, *, state_lost: float | None, exposed: bool) -> Snapshot:
+        """Return the series as last committed; costs nothing, for the mappings are never changed again."""
+        return Snapshot(
+            counters=self._counters.shown,
+            histograms=self._histograms.shown,
+            last_events=self._last_shown,
+            rejections=self._windows.shown(REJECTIONS),
+            created=self._windows.shown(CREATED),
+            state_lost=state_lost,
+            exposed=exposed,
+        )
+
+    def state(self) -> LedgerState:
+        """Return everything as it is now, committed or not."""
+        return LedgerState(
+            self._counters.state(),
+            self._histograms.state(),
+            dict(self._last),
+            self._windows.state(),
+            self._incidents.state(),
+            self._grouping.state(),
+        )
+
+    def _note(self, event: str, when: float) -> None:
+        if when > self._last.get(event, float("-inf")):
+            self._last[event] = when
+            self._last_changed.touch(event)
+
+    def _show_last(self) -> None:
+        self._last_shown: Mapping[str, float] = {
+            event: when for event, when in self._last_committed.items() if event in self._events
+        }
+
+    def _resolve(self, log: str, time: float, label: LinkedLabel) -> str:
+        hashed = self._hash(b"violation", log, label.identifier)
+        return label.if_violated if self._grouping.violated(hashed, time) else label.otherwise
+
+    def _meet(self, incident: Incident, time: float, now: float) -> None:
+        if self._incidents.see(self._hash(b"incident", incident.layer, incident.identifier), time, now):
+            self._counters.add((INCIDENTS_TOTAL, (incident.layer,)), 1.0)
+            evicted = self._incidents.evict()
+            if evicted:
+                self._counters.add((EVICTIONS_TOTAL, ()), evicted)
+
+    def _hash(self, person: bytes, scope: str, text: str) -> bytes:
+        # Neither a log's name nor a layer holds a NUL, so no two pairs give the same bytes. JSON may
+        # hold half of a surrogate pair, which plain UTF-8 would refuse.
+        whole = f"{scope}\0{text}".encode("utf-8", "surrogatepass")
+        return blake2b(whole, digest_size=16, key=self._key, person=person).digest()

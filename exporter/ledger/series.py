@@ -1,0 +1,165 @@
+"""Counters and histograms, each as it is now and as it was last committed.
+
+All closed label sets of the catalogue exist at 0 from the start. What the state holds beyond the
+catalogue (a metric or a log that the configuration no longer names) is kept as it is and not
+shown, so that it continues where it stood should it be declared again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from exporter.ledger.changed import Changed
+from exporter.model import HistogramValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.catalogue import Catalogue
+    from exporter.model import SeriesKey
+
+
+class Counters:
+    """All counters, as floats."""
+
+    def __init__(self, catalogue: Catalogue, state: Mapping[SeriesKey, float]) -> None:
+        """Continue from `state`, with every declared counter at 0 where the state has none."""
+        self._values = dict(state)
+        self._committed = dict(state)
+        self._changed: Changed[SeriesKey] = Changed()
+        self._handed: dict[SeriesKey, float] = {}
+        self.redeclare(catalogue)
+
+    def redeclare(self, catalogue: Catalogue) -> None:
+        """Take a new catalogue; the values stay."""
+        self._declared = {
+            (one.name, labels): one.zero
+            for one in catalogue
+            if one.kind == "counter"
+            for labels in catalogue.label_sets(one)
+        }
+        self._show()
+
+    def add(self, key: SeriesKey, amount: float) -> None:
+        """Add `amount`, at least 0. KeyError where the series is not declared, ValueError below 0 or for NaN."""
+        if key not in self._declared:
+            raise KeyError(f"undeclared counter or label values: {key[0]}")
+        if not 0 <= amount < float("inf"):
+            raise ValueError(f"a counter cannot take this amount: {key[0]}")
+        if amount:
+            self._values[key] = self._values.get(key, 0.0) + amount
+            self._changed.touch(key)
+
+    def changes(self) -> dict[SeriesKey, float]:
+        """Return the present values of all that changed since the last `committed`."""
+        self._handed = {key: self._values[key] for key in self._changed.hand_out(self._values)}
+        return self._handed
+
+    def committed(self) -> None:
+        """Show what the last `changes` returned."""
+        self._changed.settle()
+        if self._handed:
+            self._committed.update(self._handed)
+            self._handed = {}
+            self._show()
+
+    @property
+    def shown(self) -> Mapping[SeriesKey, float]:
+        """The declared series as last committed; a mapping that never changes."""
+        return self._shown
+
+    def state(self) -> dict[SeriesKey, float]:
+        """Return all present values, those no longer declared as well."""
+        return dict(self._values)
+
+    def _show(self) -> None:
+        held = self._committed
+        self._shown = {key: held.get(key, 0.0) for key, zero in self._declared.items() if zero or key in held}
+
+
+class Histograms:
+    """All histograms."""
+
+    def __init__(self, catalogue: Catalogue, state: Mapping[SeriesKey, HistogramValue]) -> None:
+        """Continue from `state`, with every declared histogram at 0 where the state has none.
+
+        A histogram whose buckets were changed starts again at 0: its counts fit no other buckets.
+        """
+        self._state = dict(state)
+        self._committed = dict(state)
+        self._changed: Changed[SeriesKey] = Changed()
+        self._handed: dict[SeriesKey, HistogramValue] = {}
+        self._buckets: dict[SeriesKey, list[int]] = {}
+        self._sums: dict[SeriesKey, float] = {}
+        self.redeclare(catalogue)
+
+    def redeclare(self, catalogue: Catalogue) -> None:
+        """Take a new catalogue; the values stay where the buckets do."""
+        self._state |= {key: self._value(key) for key in self._buckets}
+        self._bounds = {
+            (one.name, labels): one.buckets
+            for one in catalogue
+            if one.kind == "histogram"
+            for labels in catalogue.label_sets(one)
+        }
+        self._zero = {key: catalogue[key[0]].zero for key in self._bounds}
+        self._buckets = {}
+        self._sums = {}
+        for key, bounds in self._bounds.items():
+            value = self._fitting(self._state, key, bounds)
+            self._buckets[key] = list(value.buckets)
+            self._sums[key] = value.sum
+        self._show()
+
+    def observe(self, key: SeriesKey, value: float) -> None:
+        """Count `value`. KeyError where the series is not declared, ValueError where it is not finite."""
+        if key not in self._bounds:
+            raise KeyError(f"undeclared histogram or label values: {key[0]}")
+        if not isfinite(value):
+            raise ValueError(f"a histogram cannot take this value: {key[0]}")
+        self._buckets[key][bisect_left(self._bounds[key], value)] += 1
+        self._sums[key] += value
+        self._changed.touch(key)
+
+    def changes(self) -> dict[SeriesKey, HistogramValue]:
+        """Return the present values of all that changed since the last `committed`."""
+        keys = self._changed.hand_out(self._state.keys() | self._buckets.keys())
+        self._handed = {key: self._value(key) if key in self._buckets else self._state[key] for key in keys}
+        return self._handed
+
+    def committed(self) -> None:
+        """Show what the last `changes` returned."""
+        self._changed.settle()
+        if self._handed:
+            self._committed.update(self._handed)
+            self._handed = {}
+            self._show()
+
+    @property
+    def shown(self) -> Mapping[SeriesKey, HistogramValue]:
+        """The declared series as last committed; a mapping that never changes."""
+        return self._shown
+
+    def state(self) -> dict[SeriesKey, HistogramValue]:
+        """Return all present values, those no longer declared as well."""
+        return self._state | {key: self._value(key) for key in self._buckets}
+
+    def _value(self, key: SeriesKey) -> HistogramValue:
+        return HistogramValue(tuple(self._buckets[key]), self._sums[key], self._bounds[key])
+
+    def _show(self) -> None:
+        self._shown = {
+            key: self._fitting(self._committed, key, bounds)
+            for key, bounds in self._bounds.items()
+            if self._zero[key] or key in self._committed
+        }
+
+    @staticmethod
+    def _fitting(held: Mapping[SeriesKey, HistogramValue], key: SeriesKey, bounds: tuple[float, ...]) -> HistogramValue:
+        value = held.get(key)
+        # Without bounds of its own a value is known to fit by its length alone.
+        if value is None or (value.bounds or bounds) != bounds or len(value.buckets) != len(bounds) + 1:
+            return HistogramValue((0,) * (len(bounds) + 1), 0.0, bounds)
+        return value

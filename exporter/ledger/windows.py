@@ -1,0 +1,96 @@
+"""The last 24 hours in one-minute buckets of event time, and the prevention rate made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.ledger.changed import Changed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REJECTIONS = "rejections"
+CREATED = "created"
+MINUTES = 24 * 60
+
+
+def prevention_rate(rejections: Mapping[int, int], created: Mapping[int, int], now: float) -> float:
+    """Return the rejections of the last 24 h in percent of rejections and appointments created.
+
+    Both map a minute (Unix time // 60) to a number; `now` is Unix time in seconds. 0.0 where
+    nothing happened. The present minute is the last of the 1,440 that count.
+
+    >>> prevention_rate({100: 1}, {100: 3}, now=100 * 60)
+    25.0
+    """
+    minute = int(now // 60)
+    rejected = sum(count for at, count in rejections.items() if _inside(at, minute))
+    made = sum(count for at, count in created.items() if _inside(at, minute))
+    return 100.0 * rejected / (rejected + made) if rejected else 0.0
+
+
+def _inside(at: int, minute: int) -> bool:
+    # A clock that was set back leaves minutes ahead of it: a day's worth still counts as recent.
+    return abs(at - minute) < MINUTES
+
+
+class Windows:
+    """The buckets of both kinds, at most a day of each."""
+
+    def __init__(self, state: Mapping[tuple[str, int], int]) -> None:
+        """Continue from `state`: numbers by kind and minute."""
+        self._values = dict(state)
+        self._changed: Changed[tuple[str, int]] = Changed()
+        self._handed: dict[tuple[str, int], int | None] = {}
+        self._pruned: int | None = None
+        self._shown: dict[str, Mapping[int, int]] = {REJECTIONS: {}, CREATED: {}}
+        self._show({REJECTIONS, CREATED}, self._values)
+
+    def add(self, kind: str, time: float, now: float) -> None:
+        """Count one happening at `time`; a time ahead of `now` counts as now, one older than 24 h not at all."""
+        present = int(now // 60)
+        minute = min(int(time // 60), present)
+        self._prune(present)
+        if _inside(minute, present):
+            key = (kind, minute)
+            self._changed.touch(key, held=key in self._values)
+            self._values[key] = self._values.get(key, 0) + 1
+
+    def changes(self) -> dict[tuple[str, int], int | None]:
+        """Return what changed since the last `committed`: numbers, None for minutes that are gone."""
+        self._handed = {key: self._values.get(key) for key in self._changed.hand_out(self._values)}
+        return self._handed
+
+    def committed(self) -> None:
+        """Show what the last `changes` returned."""
+        self._changed.settle()
+        if self._handed:
+            kinds = {kind for kind, _ in self._handed}
+            shown = {(kind, minute): count for kind in kinds for minute, count in self._shown[kind].items()}
+            for key, count in self._handed.items():
+                if count is None:
+                    shown.pop(key, None)
+                else:
+                    shown[key] = count
+            self._handed = {}
+            self._show(kinds, shown)
+
+    def shown(self, kind: str) -> Mapping[int, int]:
+        """Return the numbers of `kind` by minute as last committed; a mapping that never changes."""
+        return self._shown[kind]
+
+    def state(self) -> dict[tuple[str, int], int]:
+        """Return all present numbers."""
+        return dict(self._values)
+
+    def _show(self, kinds: set[str], values: Mapping[tuple[str, int], int]) -> None:
+        for kind in kinds:
+            self._shown[kind] = {minute: count for (of, minute), count in values.items() if of == kind}
+
+    def _prune(self, present: int) -> None:
+        if present == self._pruned:
+            return
+        self._pruned = present
+        for key in [key for key in self._values if not _inside(key[1], present)]:
+            self._changed.touch(key)
+            del self._values[key]
