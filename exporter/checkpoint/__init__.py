@@ -1,0 +1,1 @@
+"""The state file: positions and series in one transaction."""

@@ -1,0 +1,215 @@
+"""Values to rows and back. Columns are named throughout, so that those of a newer version do no harm."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exporter.model import FileRow, HistogramValue, LedgerState, Sighting, Violated
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+
+    from exporter.model import Changes, SeriesKey
+
+KEY = "key"
+COMMITTED = "committed"
+EXPOSED = "exposed"
+STATE_LOST = "state_lost"
+START_AT_END = "start_at_end"
+BOOT = "boot"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a state file holds.
+
+    `ledger` is None until the first commit. `logs` are the names of logs seen before, `key` the
+    secret of the keyed hashes, `exposed` whether history was counted (guarantee G3), `state_lost`
+    when a state was last found damaged (Unix seconds), `start_at_end` whether counting is to begin
+    at the ends of the files, `boot` the kernel's boot ID at the last start ("" if unknown).
+    `created` and `lost` tell what this opening of the store did.
+    """
+
+    ledger: LedgerState | None
+    files: tuple[FileRow, ...]
+    logs: frozenset[str]
+    key: bytes
+    exposed: bool
+    state_lost: float | None
+    start_at_end: bool
+    boot: str
+    created: bool
+    lost: bool
+
+
+def read(connection: sqlite3.Connection, *, created: bool, lost: bool) -> Loaded:
+    """Read everything, in one read transaction. Anything but sqlite3.Error means unreadable rows."""
+    connection.execute("BEGIN")
+    try:
+        meta = dict(connection.execute("SELECT name, value FROM meta"))
+        return Loaded(
+            ledger=_ledger(connection) if meta.get(COMMITTED) == "1" else None,
+            files=tuple(_files(connection)),
+            logs=frozenset(name for (name,) in connection.execute("SELECT name FROM logs")),
+            key=bytes.fromhex(meta[KEY]),
+            exposed=meta.get(EXPOSED) == "1",
+            state_lost=float(meta[STATE_LOST]) if meta.get(STATE_LOST) else None,
+            start_at_end=meta.get(START_AT_END) == "1",
+            boot=meta.get(BOOT, ""),
+            created=created,
+            lost=lost,
+        )
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def write(
+    connection: sqlite3.Connection,
+    changes: Changes,
+    files: Iterable[FileRow],
+    gone: Iterable[int],
+    meta: Mapping[str, str],
+    logs: Iterable[str],
+) -> None:
+    """Write everything, within the transaction that is open."""
+    _write_series(connection, changes)
+    _write_groupings(connection, changes)
+    connection.executemany("DELETE FROM files WHERE id = ?", ((number,) for number in gone))
+    connection.executemany(_FILE_UPSERT, map(_file_values, files))
+    connection.executemany("INSERT OR IGNORE INTO logs (name) VALUES (?)", ((name,) for name in logs))
+    connection.executemany(META_UPSERT, {**meta, COMMITTED: "1"}.items())
+
+
+META_UPSERT = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+
+
+def _write_series(connection: sqlite3.Connection, changes: Changes) -> None:
+    connection.executemany(
+        "INSERT INTO counters (metric, labels, value) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET value = excluded.value",
+        ((metric, json.dumps(labels), value) for (metric, labels), value in changes.counters.items()),
+    )
+    connection.executemany(
+        "INSERT INTO histograms (metric, labels, bounds, buckets, sum) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO"
+        " UPDATE SET bounds = excluded.bounds, buckets = excluded.buckets, sum = excluded.sum",
+        (
+            (metric, json.dumps(labels), json.dumps(one.bounds), json.dumps(one.buckets), one.sum)
+            for (metric, labels), one in changes.histograms.items()
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO last_events (event, time) VALUES (?, ?) ON CONFLICT DO UPDATE SET time = excluded.time",
+        changes.last_events.items(),
+    )
+
+
+def _write_groupings(connection: sqlite3.Connection, changes: Changes) -> None:
+    connection.executemany(
+        "DELETE FROM minutes WHERE kind = ? AND minute = ?",
+        (key for key, number in changes.minutes.items() if number is None),
+    )
+    connection.executemany(
+        "INSERT INTO minutes (kind, minute, number) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET number = excluded.number",
+        ((*key, number) for key, number in changes.minutes.items() if number is not None),
+    )
+    connection.executemany(
+        "DELETE FROM incidents WHERE hash = ?", ((hashed,) for hashed, one in changes.incidents.items() if one is None)
+    )
+    connection.executemany(
+        "INSERT INTO incidents (hash, first, held) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET first = excluded.first, held = excluded.held",
+        ((hashed, one.first, one.held) for hashed, one in changes.incidents.items() if one is not None),
+    )
+    connection.executemany(
+        "DELETE FROM violations WHERE number = ?",
+        ((number,) for number, one in changes.violations.items() if one is None),
+    )
+    connection.executemany(
+        "INSERT INTO violations (number, hash, role, time) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET hash = excluded.hash, role = excluded.role, time = excluded.time",
+        ((number, one.key, one.role, one.time) for number, one in changes.violations.items() if one is not None),
+    )
+
+
+def _ledger(connection: sqlite3.Connection) -> LedgerState:
+    return LedgerState(
+        counters={
+            (metric, _labels(labels)): value
+            for metric, labels, value in connection.execute("SELECT metric, labels, value FROM counters")
+        },
+        histograms=dict(_histograms(connection)),
+        last_events=dict(connection.execute("SELECT event, time FROM last_events")),
+        minutes={
+            (kind, minute): number
+            for kind, minute, number in connection.execute("SELECT kind, minute, number FROM minutes")
+        },
+        incidents={
+            hashed: Sighting(first, held)
+            for hashed, first, held in connection.execute("SELECT hash, first, held FROM incidents")
+        },
+        violations={
+            number: Violated(hashed, role, time)
+            for number, hashed, role, time in connection.execute("SELECT number, hash, role, time FROM violations")
+        },
+    )
+
+
+def _histograms(connection: sqlite3.Connection) -> Iterable[tuple[SeriesKey, HistogramValue]]:
+    for metric, labels, bounds, buckets, total in connection.execute(
+        "SELECT metric, labels, bounds, buckets, sum FROM histograms"
+    ):
+        value = HistogramValue(tuple(map(int, json.loads(buckets))), total, tuple(map(float, json.loads(bounds))))
+        yield (metric, _labels(labels)), value
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    return tuple(map(str, json.loads(text)))
+
+
+_FILE_COLUMNS = [
+    "id",
+    "log",
+    "path",
+    "device",
+    "inode",
+    "position",
+    "record_start",
+    "record",
+    "size",
+    "head",
+    "tail",
+    "grown",
+    "seen",
+    "state",
+]  # model.FileRow
+_FILE_UPSERT = (
+    f"INSERT INTO files ({', '.join(_FILE_COLUMNS)}) VALUES ({', '.join('?' * len(_FILE_COLUMNS))})"  # noqa: S608 - our own names
+    f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _FILE_COLUMNS[1:])}"
+)
+
+
+def _files(connection: sqlite3.Connection) -> Iterable[FileRow]:
+    query = f"SELECT {', '.join(_FILE_COLUMNS)} FROM files ORDER BY id"  # noqa: S608 - our own names
+    for row in connection.execute(query):
+        values: dict[str, Any] = dict(zip(_FILE_COLUMNS, row, strict=True))
+        values["path"] = values["path"].decode("utf-8", "surrogateescape")
+        values["device"] %= 1 << 64
+        values["inode"] %= 1 << 64
+        yield FileRow(**values)
+
+
+def _file_values(row: FileRow) -> tuple[object, ...]:
+    values = {name: getattr(row, name) for name in _FILE_COLUMNS}
+    values["path"] = row.path.encode("utf-8", "surrogateescape")
+    values["device"] = _signed(row.device)
+    values["inode"] = _signed(row.inode)
+    return tuple(values.values())
+
+
+def _signed(number: int) -> int:
+    # Network and union file systems use all 64 bits for inodes; SQLite's integers have a sign.
+    return number - (1 << 64) if number >= 1 << 63 else number
