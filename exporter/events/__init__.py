@@ -1,0 +1,1 @@
+"""Event definitions and what a record means by them; pure."""
