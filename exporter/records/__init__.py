@@ -1,0 +1,1 @@
+"""From blocks of bytes to parsed records: scan, cut, parse, time; pure."""
