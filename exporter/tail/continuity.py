@@ -1,0 +1,206 @@
+"""Whether a file still is what we read: appended, truncated, replaced, a copy. I/O through `tail.files` only.
+
+The rules are those of ARCHITECTURE.md, "Rotation cases". Whatever is decided here changes
+positions and is counted in the same transaction with them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from exporter.catalogue import OWN
+from exporter.records.carry import Carry
+from exporter.tail import fingerprint, kinship
+from exporter.tail.follow import UNREAD
+from exporter.tail.inflate import InflatedFile
+
+if TYPE_CHECKING:
+    from exporter.tail.files import FileStat
+    from exporter.tail.follow import State, Tail
+    from exporter.tail.followed import Followed
+    from exporter.tail.trouble import Report, Warn
+
+YOUNG: Final = 1.0
+"""How long a small file that begins like another waits for the copy it may become, in seconds."""
+PASSED_OVER: Final = Carry(kind="line", level=True, skipping=True)
+"""What is open at the end of a file that is not read from its beginning: the rest of some record."""
+
+
+class Continuity:
+    """Looks at open files and keeps their positions true to their content.
+
+    `moved` tells that content was found in another place, to be looked at; who does so resets it.
+    """
+
+    def __init__(self, followed: Followed, report: Report, warn: Warn) -> None:
+        """Take the followed files."""
+        self.moved = False
+        self._patient = True
+        self._followed = followed
+        self._report = report
+        self._warn = warn
+
+    def look(self, tail: Tail, now: float) -> bool:
+        """Take over the file's present size; return whether there is something to read. Raises ReadError."""
+        if tail.file is None:
+            return False
+        stat = tail.file.stat()
+        if stat.size == tail.position == tail.size and stat.modified == tail.modified:
+            return False
+        # Compared before its size is believed: what other content has grown to is no loss of this one.
+        if not (tail.fresh or tail.intact(stat)):
+            self.replaced(tail, now, "truncated" if stat.size < tail.position else "overwritten")
+            return False
+        if (tail.fresh or tail.state == "copy") and not self._classify(tail, stat, now):
+            return False
+        tail.grow(stat, now)
+        return stat.size > tail.position
+
+    def verify(self, tail: Tail, now: float) -> bool:
+        """After a read: tell whether it came from the content we know. Raises ReadError."""
+        if tail.file is None:
+            return False
+        stat = tail.file.stat()
+        if tail.intact(stat):
+            return True
+        self.replaced(tail, now, "truncated" if stat.size < tail.position else "overwritten")
+        return False
+
+    def settle(self) -> None:
+        """Wait for no small file to become a copy: what is there now is all that there will be."""
+        self._patient = False
+
+    def waits(self, tail: Tail, now: float) -> bool:
+        """Tell whether a file's bytes are left unread for a moment, since it may be a copy in the making."""
+        return tail.fresh and tail.size > 0 and self._young(tail, now)
+
+    def _young(self, tail: Tail, now: float) -> bool:
+        return self._patient and 0 <= now - tail.grown < YOUNG
+
+    def refuse(self, tail: Tail) -> bool:
+        """Tell whether an open file is none that can be read as a log, and let it go. Raises ReadError."""
+        if tail.file is None:
+            return True
+        data = tail.file.head()
+        if kinship.is_utf16(data):
+            tail.state = "refused"
+            self._report(OWN + "read_errors_total", (tail.log, "utf16"), 1)
+            self._warn(tail.log, "utf16", tail.path)
+        elif kinship.is_compressed(data):
+            tail.state = "compressed"
+        else:
+            return False
+        tail.size = tail.file.stat().size
+        tail.fresh, tail.dirty = False, True
+        tail.close()
+        return True
+
+    def begin_at_end(self, tail: Tail, end: int) -> None:
+        """Begin at `end`, the size that the file had when it was found. Raises ReadError."""
+        if tail.file is not None and not self.refuse(tail):
+            self.begin_at(tail, min(end, tail.file.stat().size))
+
+    def begin_at(self, tail: Tail, position: int) -> None:
+        """Begin at `position`, passing over the rest of the record that it lies in. Raises ReadError."""
+        tail.restart(position, PASSED_OVER if position else None)
+        tail.size = position
+
+    def _classify(self, tail: Tail, stat: FileStat, now: float) -> bool:
+        """Find out what a fresh file is, or what a copy has become; return whether it is to be read."""
+        if tail.file is None or not stat.size or (tail.fresh and self.refuse(tail)):
+            return False
+        data = tail.file.head()
+        if len(data) < fingerprint.CERTAIN:
+            tail.size = stat.size
+            tail.fresh = self._young(tail, now) and kinship.same_beginning(tail, data, self._followed.tails)
+        elif stat.size > tail.position:
+            self._relate(tail, stat, data, now)
+        if tail.state == "copy":
+            tail.grow(stat, now)
+        return not tail.fresh and tail.state != "copy"
+
+    def _relate(self, tail: Tail, stat: FileStat, data: bytes, now: float) -> None:
+        """Continue what `tail`, whose content can be told from others', holds the bytes of."""
+        for known in kinship.relatives(tail, data, self._followed.tails):
+            if known.file is None:
+                kinship.reopen(known)
+            if known.file is None:
+                if kinship.holds(tail, known):
+                    self._continue(tail, known)
+                    self._followed.drop(known)
+                    return
+            elif not kinship.intact(known):
+                # Truncated, and not looked at since: its copy takes its place before it is read as new.
+                self.replaced(known, now, "truncated")
+                if not tail.fresh and tail.state != "copy":
+                    return
+            common = kinship.common_length(tail, known)
+            if common is not None and common >= tail.position:
+                self.begin_at(tail, common)
+                tail.state = "copy" if common == stat.size else _apart(tail)
+                return
+        tail.fresh = False
+        tail.state = _apart(tail)
+
+    def _continue(self, heir: Tail, lost: Tail) -> None:
+        heir.continue_from(lost)
+        heir.state = _apart(heir)
+        self.moved = True
+
+    def replaced(self, tail: Tail, now: float, cause: str) -> None:
+        """Go on in a copy of the content that is gone from this file, if there is one, and begin anew here.
+
+        A copy's bytes were counted in its original: nothing is lost with them. Raises ReadError.
+        """
+        if tail.state == "copy":
+            tail.state = "active"
+        else:
+            self._followed.rotation(tail, "truncated")
+            if not self.inherit(tail):
+                self._followed.loss(tail, cause, tail.unread)
+        tail.restart()
+        tail.size = 0
+        tail.grown = now
+        tail.since = None
+        self.moved = True
+
+    def inherit(self, lost: Tail) -> bool:
+        """Let the file that now holds the content of `lost` go on at its position; tell whether there is one.
+
+        Raises ReadError where the file itself was found, and cannot be read at present.
+        """
+        followed = self._followed
+        heir = kinship.find_heir(lost, followed.tails)
+        if heir is None:
+            unread = [other for other in followed.tails if other.state in UNREAD or (other is lost and not lost.file)]
+            held = {other.key for other in followed.tails if other not in unread}
+            found = kinship.find_beside(lost, held, followed.rotated[lost.log])
+            if found is None:
+                return False
+            for other in unread:
+                if other is not lost and other.key == (found[0].device, found[0].inode):
+                    followed.drop(other)
+            heir = followed.add(lost.log, *found, lost.grown)
+            heir.state = "rotated"
+            heir.seen = lost.seen
+        self._continue(heir, lost)
+        self._note_shortfall(lost, heir)
+        return True
+
+    def _note_shortfall(self, lost: Tail, heir: Tail) -> None:
+        """Count what was known to stand in a lost file beyond the end of its copy."""
+        if heir.file is None or heir.file.inflated:
+            return
+        missing = lost.size - heir.file.stat().size
+        if missing > 0:
+            self._followed.loss(lost, "truncated", missing)
+
+    def finished(self, tail: Tail) -> bool:
+        """Tell whether nothing more can come of a file that was compressed away."""
+        file = tail.file
+        return isinstance(file, InflatedFile) and file.complete and not tail.unread and tail.judged
+
+
+def _apart(tail: Tail) -> State:
+    """Return the state of a file that is no copy, or none any more."""
+    return "active" if tail.state == "copy" else tail.state

@@ -1,0 +1,110 @@
+"""Which files the configured globs name at present, and which lie beside a file. I/O, read-only."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from exporter.tail.files import FileStat, ReadError, cause_of, look
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from exporter.config.schema import LogSettings
+
+BESIDE_LIMIT: Final = 1000
+"""How many files beside a rotated one are looked at, newest first."""
+_ABSENT: Final = {errno.ENOENT, errno.ENOTDIR}
+
+
+@dataclass(slots=True)
+class Sightings:
+    """What one evaluation of the globs found.
+
+    `files` pairs each file with the log that owns it, `errors` a path that cannot be looked at
+    with its log and cause. `directories` are those whose changes can change the answer.
+    """
+
+    files: list[tuple[str, FileStat]] = field(default_factory=list)
+    errors: list[tuple[str, str, str]] = field(default_factory=list)
+    directories: set[str] = field(default_factory=set)
+
+
+def discover(logs: Sequence[LogSettings]) -> Sightings:
+    """Evaluate all globs. A file that two logs or two names match belongs to the first.
+
+    Paths are those behind symbolic links to directories: a file of an earlier release is still
+    known by its own place when `current` leads elsewhere.
+    """
+    found = Sightings()
+    taken: set[tuple[int, int]] = set()
+    real: dict[str, str] = {}
+    for log in logs:
+        for pattern in log.paths:
+            directory = _fixed(pattern)
+            cause = listing_problem(directory)
+            if cause:
+                found.errors.append((log.name, os.path.realpath(directory), cause))
+            elif os.path.isdir(directory):  # noqa: PTH112  (plain strings, again and again)
+                found.directories.add(os.path.realpath(directory))
+            for path in sorted(glob.glob(pattern)):  # noqa: PTH207  (absolute patterns, plain strings)
+                parent, name = os.path.split(path)
+                if parent not in real:
+                    real[parent] = os.path.realpath(parent)
+                _add(found, taken, log.name, os.path.join(real[parent], name))  # noqa: PTH118  (as above)
+    found.directories.update(real.values())
+    return found
+
+
+def _add(found: Sightings, taken: set[tuple[int, int]], log: str, path: str) -> None:
+    try:
+        stat = look(path)
+    except ReadError as error:
+        found.errors.append((log, path, error.cause))
+        return
+    if stat is not None and (stat.device, stat.inode) not in taken:
+        taken.add((stat.device, stat.inode))
+        found.files.append((log, stat))
+
+
+def _fixed(pattern: str) -> str:
+    """Return the deepest directory of a pattern that holds no wildcard."""
+    directory = os.path.dirname(pattern)  # noqa: PTH120  (plain strings, again and again)
+    while glob.has_magic(directory):
+        directory = os.path.dirname(directory)  # noqa: PTH120  (as above)
+    return directory
+
+
+def listing_problem(directory: str) -> str | None:
+    """Return why a directory cannot be listed; a missing one is no problem, it may appear."""
+    try:
+        with os.scandir(directory):
+            return None
+    except OSError as error:
+        return None if error.errno in _ABSENT else cause_of(error)
+
+
+def beside(path: str, globs: Iterable[str]) -> list[FileStat]:
+    """Return the regular files in the directory of `path` and those that `globs` name, newest first."""
+    paths: set[str] = set()
+    try:
+        with os.scandir(Path(path).parent) as entries:
+            paths.update(entry.path for entry in entries if entry.is_file())
+    except OSError:
+        pass  # a directory that is gone holds no copy; the caller counts the loss
+    for pattern in globs:
+        paths.update(glob.glob(pattern))  # noqa: PTH207  (absolute patterns, plain strings)
+    found = []
+    for one in paths:
+        try:
+            stat = look(one)
+        except ReadError:
+            continue
+        if stat is not None:
+            found.append(stat)
+    found.sort(key=lambda stat: stat.modified, reverse=True)
+    return found[:BESIDE_LIMIT]

@@ -1,0 +1,190 @@
+"""One followed file: where we are in it, and the descriptor that keeps it readable when it is rotated.
+
+The position only advances over bytes that were read from the content that the fingerprint
+describes: the bytes before it are compared after each read, so a truncation in between, even one
+that the file has outgrown already, is found before anything is counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from exporter.model import FileRow
+from exporter.records.carry import Carry
+from exporter.tail import fingerprint
+
+if TYPE_CHECKING:
+    from exporter.tail.files import FileStat, OpenFile
+
+State = Literal["active", "rotated", "unlinked", "copy", "missing", "refused", "compressed"]
+"""active: named by a glob. rotated: known elsewhere. unlinked: only our descriptor holds it.
+copy: holds what another followed file holds, not read. missing: sought and not found.
+refused: UTF-16, not read. compressed: not read (history in it is for backfill)."""
+UNREAD: Final[frozenset[State]] = frozenset({"refused", "compressed"})
+"""States of files that are none of ours to read; they are not held open."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """A file and our place in it.
+
+    `fresh` until its content could be told from other files', nothing is read before; `judged` once nothing of the open
+    record waits for silence; `since` when the oldest byte not yet committed was seen (Unix
+    seconds); `uncommitted` the bytes evaluated since the last commit.
+    """
+
+    id: int
+    log: str
+    path: str
+    device: int
+    inode: int
+    state: State = "active"
+    fresh: bool = True
+    file: OpenFile | None = None
+    position: int = 0
+    start: int = 0
+    carry: Carry = field(default_factory=Carry)
+    size: int = 0
+    modified: float = 0.0
+    head: bytes = b""
+    tail: bytes = b""
+    grown: float = 0.0
+    seen: float = 0.0
+    dirty: bool = True
+    judged: bool = True
+    since: float | None = None
+    uncommitted: int = 0
+    probed: tuple[bytes, bytes] = (b"", b"")
+
+    @classmethod
+    def from_row(cls, row: FileRow) -> Tail:
+        """Return the file as the checkpoint remembers it, not opened yet. Raises ValueError for a bad carry."""
+        return cls(
+            id=row.id,
+            log=row.log,
+            path=row.path,
+            device=row.device,
+            inode=row.inode,
+            state=cast("State", row.state),
+            fresh=not row.position and row.state not in UNREAD,
+            position=row.position,
+            start=row.record_start,
+            carry=Carry.load(row.record),
+            size=row.size,
+            head=row.head,
+            tail=row.tail,
+            grown=row.grown,
+            seen=row.seen,
+            dirty=False,
+            judged=False,
+        )
+
+    def row(self) -> FileRow:
+        """Return what the checkpoint must remember."""
+        return FileRow(
+            id=self.id,
+            log=self.log,
+            path=self.path,
+            device=self.device,
+            inode=self.inode,
+            position=self.position,
+            record_start=self.start,
+            record=self.carry.dump(),
+            size=self.size,
+            head=self.head,
+            tail=self.tail,
+            grown=self.grown,
+            seen=self.seen,
+            state=self.state,
+        )
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Device and inode: the hint by which candidates are ordered."""
+        return self.device, self.inode
+
+    @property
+    def unread(self) -> int:
+        """Bytes known to be there and not evaluated."""
+        return 0 if self.state in UNREAD or self.state == "copy" else max(0, self.size - self.position)
+
+    def place(self, stat: FileStat, now: float) -> None:
+        """Take over what a sighting says."""
+        if (stat.path, stat.device, stat.inode) != (self.path, self.device, self.inode):
+            self.path, self.device, self.inode = stat.path, stat.device, stat.inode
+            self.dirty = True
+        self.seen = now
+
+    def grow(self, stat: FileStat, now: float) -> None:
+        """Take over the file's present size."""
+        if stat.size > self.size:
+            self.grown = now
+        self.size = stat.size
+        self.modified = stat.modified
+
+    def measure(self, now: float) -> None:
+        """Take over that the file has grown, and since when it waits to be read. Raises ReadError."""
+        if self.file is None or self.state == "copy":
+            return
+        stat = self.file.stat()
+        if stat.size > self.size and self.intact(stat):
+            self.grow(stat, now)
+            self.since = self.since or now
+
+    def intact(self, stat: FileStat) -> bool:
+        """Tell whether the bytes before the position are still what they were. Raises ReadError."""
+        return stat.size >= self.position and self.file is not None and self.file.tail(self.position) == self.tail
+
+    def probe(self, block: bytearray, length: int) -> None:
+        """Take the fingerprint that holds once `block[:length]`, just read from `self.start`, is evaluated.
+
+        To be called between the read and `intact`: what was read before the old bytes were found
+        to be in their place is from the same content. Raises ReadError.
+        """
+        position = self.start + length
+        tail, head = self.tail, self.head
+        if length >= fingerprint.TAIL or self.start == 0:
+            tail = fingerprint.tail(bytes(block[max(0, length - fingerprint.TAIL) : length]))
+        elif self.file is not None:
+            tail = self.file.tail(position)
+        if fingerprint.head_span(head) < min(position, fingerprint.SPANS[-1]):
+            if self.start == 0:
+                head = fingerprint.head(bytes(block[: min(length, fingerprint.SPANS[-1])]))
+            elif self.file is not None:
+                head = fingerprint.head(self.file.read(min(position, fingerprint.SPANS[-1]), 0))
+        self.probed = (head, tail)
+
+    def advance(self, length: int, start: int, carry: Carry) -> None:
+        """Note that the `length` bytes last probed are evaluated; the next block begins at `start` in them."""
+        self.head, self.tail = self.probed
+        self.position = self.start + length
+        self.start += start
+        self.carry = carry
+        self.dirty = True
+
+    def restart(self, at: int = 0, carry: Carry | None = None) -> None:
+        """Begin anew at `at`: what was known of the content holds no more. Raises ReadError."""
+        self.position = self.start = at
+        self.carry = carry or Carry()
+        self.head = self.tail = b""
+        self.fresh = at == 0
+        self.judged = True
+        self.dirty = True
+        if at and self.file is not None:
+            self.head = fingerprint.head(self.file.read(min(at, fingerprint.SPANS[-1]), 0))
+            self.tail = self.file.tail(at)
+
+    def continue_from(self, other: Tail) -> None:
+        """Take over the place of `other`, whose bytes up to its position this file holds."""
+        self.position, self.start, self.carry = other.position, other.start, other.carry
+        self.head, self.tail = other.head, other.tail
+        self.fresh = other.fresh
+        self.judged = other.judged
+        self.dirty = True
+
+    def close(self) -> None:
+        """Release the descriptor, if there is one."""
+        if self.file is not None:
+            self.file.close()
+            self.file = None

@@ -1,0 +1,59 @@
+"""The files that are followed, and what is counted of their fates. No I/O but closing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.catalogue import OWN
+from exporter.tail.follow import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exporter.tail.files import FileStat, OpenFile
+    from exporter.tail.trouble import Report
+
+
+class Followed:
+    """All known files, those of logs that are not configured at present among them.
+
+    Positions belong to files, not to logs: a file whose log was renamed in the configuration goes
+    on where it was. `rotated` are the configured logs with their globs for rotated copies, `gone`
+    the ids whose rows the next commit must delete.
+    """
+
+    def __init__(self, tails: Iterable[Tail], rotated: Mapping[str, tuple[str, ...]], report: Report) -> None:
+        """Take the files that the checkpoint remembers."""
+        self.tails = list(tails)
+        self.gone: list[int] = []
+        self.rotated = rotated
+        self._report = report
+        self._next = 1 + max((tail.id for tail in self.tails), default=0)
+
+    def add(self, log: str, stat: FileStat, file: OpenFile, now: float) -> Tail:
+        """Follow one more file, from its beginning."""
+        tail = Tail(self._next, log, stat.path, stat.device, stat.inode, file=file, grown=now, seen=now)
+        self._next += 1
+        self.tails.append(tail)
+        return tail
+
+    def drop(self, tail: Tail) -> None:
+        """Follow it no more."""
+        tail.close()
+        self.tails.remove(tail)
+        self.gone.append(tail.id)
+
+    def by_key(self, key: tuple[int, int]) -> Tail | None:
+        """Return the file with this device and inode."""
+        return next((tail for tail in self.tails if tail.key == key), None)
+
+    def rotation(self, tail: Tail, kind: str) -> None:
+        """Count a rotation."""
+        if tail.log in self.rotated:
+            self._report(OWN + "rotations_total", (tail.log, kind), 1)
+
+    def loss(self, tail: Tail, cause: str, size: int) -> None:
+        """Count an occasion at which at least `size` bytes were lost."""
+        if tail.log in self.rotated:
+            self._report(OWN + "possible_losses_total", (tail.log, cause), 1)
+            self._report(OWN + "possible_loss_bytes_total", (tail.log, cause), size)

@@ -1,0 +1,159 @@
+"""Which file holds whose content: telling new files, copies and continuations apart. I/O, read-only.
+
+Rules (ARCHITECTURE.md, "Rotation cases"): a file that holds a known file's bytes up to its
+position continues it, if the known one is gone or was truncated; while the known one is intact
+it is a copy, whose bytes count once, in the original. Below 256 bytes content proves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from exporter.tail import fingerprint
+from exporter.tail.discover import beside
+from exporter.tail.files import UTF16_MARKS, OpenFile, ReadError, Vanished
+from exporter.tail.follow import UNREAD
+from exporter.tail.inflate import open_content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+
+    from exporter.tail.files import FileStat
+    from exporter.tail.follow import Tail
+
+COMPRESSED_MARKS: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+"""How gzip (RFC 1952), zstd (RFC 8878), bzip2 and xz files begin."""
+
+
+def is_utf16(data: bytes) -> bool:
+    """Tell whether a file that begins with `data` has a UTF-16 byte order mark."""
+    return data.startswith(UTF16_MARKS)
+
+
+def is_compressed(data: bytes) -> bool:
+    """Tell whether a file that begins with `data` is compressed."""
+    return data.startswith(COMPRESSED_MARKS)
+
+
+def intact(tail: Tail) -> bool:
+    """Tell whether the file is open and still holds what was read of it."""
+    if tail.file is None:
+        return False
+    try:
+        return tail.intact(tail.file.stat())
+    except ReadError:
+        return False
+
+
+def shared(one: Tail, other: Tail, length: int) -> bool:
+    """Tell whether two open files agree at `length` bytes: by their heads and the bytes before it."""
+    if one.file is None or other.file is None:
+        return False
+    span = min(length, fingerprint.SPANS[-1])
+    return (
+        one.file.read(span, 0) == other.file.read(span, 0) and one.file.tail(length) == other.file.tail(length) != b""
+    )
+
+
+def same_beginning(tail: Tail, data: bytes, tails: Iterable[Tail]) -> bool:
+    """Tell whether another file of the same log begins with `data`, all that `tail` holds yet. Raises ReadError."""
+    for other in tails:
+        if other is tail or other.log != tail.log or other.fresh or not other.head:
+            continue
+        if fingerprint.agrees(other.head, data) if other.file is None else other.file.read(len(data), 0) == data:
+            return True
+    return False
+
+
+def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
+    """Return the known files that begin like `tail`, of which `data` is all or the head; furthest read first."""
+    known = [
+        other
+        for other in tails
+        if other is not tail
+        and not other.fresh
+        and other.position >= fingerprint.CERTAIN
+        and other.state != "copy"
+        and other.state not in UNREAD
+        and fingerprint.agrees(other.head, data)
+    ]
+    return sorted(known, key=lambda other: other.position, reverse=True)
+
+
+def common_length(tail: Tail, original: Tail) -> int | None:
+    """Return how many bytes of `tail` an intact `original` holds too, as far as that can be proved.
+
+    None where that is nothing, or the original is not open and intact. Raises ReadError.
+    """
+    if tail.file is None or original.file is None or not intact(original):
+        return None
+    mine, theirs = tail.file.stat().size, original.file.stat().size
+    for length in (min(mine, theirs), original.position):
+        if fingerprint.CERTAIN <= length <= mine and shared(tail, original, length):
+            return length
+    return None
+
+
+def holds(tail: Tail, lost: Tail) -> bool:
+    """Tell whether the open file holds the bytes of `lost` up to its position."""
+    return tail.file is not None and tail.file.holds(lost.head, lost.tail, lost.position)
+
+
+def reopen(known: Tail) -> None:
+    """Open a file that was closed for its idleness, to compare with it, if it is where and what it was."""
+    try:
+        file = OpenFile(known.path)
+    except (ReadError, Vanished):
+        return
+    try:
+        stat = file.stat()
+        if (stat.device, stat.inode) == known.key and file.holds(known.head, known.tail, known.position):
+            known.file = file
+            return
+    except ReadError:
+        pass  # what cannot be read is not compared
+    file.close()
+
+
+def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
+    """Find the known file, not read yet, that holds the content of `lost` up to its position. Raises ReadError."""
+    if lost.position < fingerprint.CERTAIN:
+        return None
+    for other in tails:
+        if other is not lost and (other.fresh or other.state == "copy") and holds(other, lost):
+            return other
+    return None
+
+
+def find_beside(
+    lost: Tail, held: AbstractSet[tuple[int, int]], globs: Iterable[str]
+) -> tuple[FileStat, OpenFile] | None:
+    """Find the file beside the path of `lost`, or named by `globs`, that holds its content, and open it.
+
+    Files with a key in `held` are followed already. Below 256 bytes only the same inode is taken.
+    Compressed files come last, since their originals may still be there. Raises ReadError where
+    the file itself is found, and cannot be read at present.
+    """
+    certain = lost.position >= fingerprint.CERTAIN
+    candidates = [stat for stat in beside(lost.path, globs) if (stat.device, stat.inode) not in held]
+    candidates.sort(key=lambda stat: ((stat.device, stat.inode) != lost.key, stat.path.endswith(".gz")))
+    for stat in candidates:
+        same = (stat.device, stat.inode) == lost.key
+        if not same and not certain:
+            continue
+        try:
+            file = open_content(stat.path)
+        except Vanished:
+            continue
+        except ReadError:
+            if same:
+                raise
+            continue
+        try:
+            if file.holds(lost.head, lost.tail, lost.position):
+                return stat, file
+        except ReadError:
+            pass  # a candidate that cannot be read is none
+        file.close()
+    return None

@@ -1,0 +1,271 @@
+"""The set of followed files: what appears, moves and goes. I/O through `tail.files` only.
+
+The states and rules are those of ARCHITECTURE.md, "Rotation cases". Everything noticed is
+counted through `report`, in the same transaction as the positions.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from exporter.tail import fingerprint
+from exporter.tail.continuity import Continuity
+from exporter.tail.discover import beside, discover, listing_problem
+from exporter.tail.files import OpenFile, ReadError, Vanished
+from exporter.tail.follow import UNREAD
+from exporter.tail.followed import Followed
+from exporter.tail.inflate import open_content
+from exporter.tail.reconcile import pair, rotation_kind
+from exporter.tail.trouble import Troubles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from exporter.config.schema import LogSettings
+    from exporter.tail.files import FileStat
+    from exporter.tail.follow import Tail
+    from exporter.tail.trouble import Report, Warn
+
+HOLD: Final = 48 * 3600.0
+"""A renamed or idle file is held open this long after its last growth, in seconds."""
+UNLINKED_QUIET: Final = 600.0
+"""An unlinked file is held until nothing was written to it for this long, in seconds."""
+FORGET: Final = 30 * 86400.0
+"""A file's row is kept this long after the last sighting, in seconds."""
+
+_TICK: Final = 1.0
+"""By how many seconds a file's time may be behind our clock."""
+
+
+class Tracker:
+    """All followed files of all logs.
+
+    `report(metric, labels, amount)` counts, `warn(log, cause, path)` tells the operator of a file
+    that cannot be read. `content` decides what a file's bytes are to those known.
+    """
+
+    def __init__(
+        self, logs: Sequence[LogSettings], tails: Iterable[Tail], *, same_boot: bool, report: Report, warn: Warn
+    ) -> None:
+        """Take the configured logs and the files that the checkpoint remembers."""
+        self._logs = logs
+        self._followed = Followed(tails, {log.name: log.rotated for log in logs}, report)
+        self._troubles = Troubles(report, warn)
+        self.content = Continuity(self._followed, report, warn)
+        self.directories: set[str] = set()
+        self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
+        self._at_end: dict[tuple[int, int], int] = {}
+
+    @property
+    def tails(self) -> list[Tail]:
+        """All known files."""
+        return self._followed.tails
+
+    @property
+    def gone(self) -> list[int]:
+        """The ids of files whose rows are to be deleted; who has done so removes them."""
+        return self._followed.gone
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """The paths that cannot be read at present, with their logs."""
+        return self._troubles.paths
+
+    def refresh(self, now: float, *, at_end: frozenset[str] = frozenset()) -> None:
+        """Evaluate the globs. Unknown files of the logs in `at_end` are read from their present end on."""
+        self._troubles.begin()
+        sightings = discover(self._logs)
+        self.directories = sightings.directories
+        for log, path, cause in sightings.errors:
+            self._troubles.note(log, path, cause, now)
+        pairing = pair(sightings.files, self.tails)
+        taken = frozenset(stat.path for _, stat in sightings.files)
+        for log, stat, tail in pairing.known:
+            with self._guarded(tail, now):
+                self._sighted(log, tail, stat, now)
+        for tail in pairing.unsighted:
+            with self._guarded(tail, now):
+                self._unsighted(tail, taken, now)
+        for log, stat in pairing.unknown:
+            if log in at_end:
+                self._at_end[stat.device, stat.inode] = stat.size
+            self._unknown(log, stat, now)
+        self._forget(now)
+        self._troubles.end(now)
+
+    @contextmanager
+    def _guarded(self, tail: Tail, now: float) -> Iterator[None]:
+        try:
+            yield
+        except ReadError as error:
+            self.failed(tail, error.cause, now)
+
+    def failed(self, tail: Tail, cause: str, now: float) -> None:
+        """Deal with a followed file that could not be read: count, let go, try again later."""
+        self._troubles.note(tail.log, tail.path, cause, now)
+        if tail.state not in {"rotated", "unlinked"}:
+            tail.close()
+
+    def measure(self, now: float) -> None:
+        """Take over how far the files have grown without reading them, while that must wait."""
+        for tail in self.tails:
+            with self._guarded(tail, now):
+                tail.measure(now)
+
+    def _sighted(self, log: str, tail: Tail, stat: FileStat, now: float) -> None:
+        if tail.log != log:
+            tail.log, tail.dirty = log, True
+        if tail.state == "active" and tail.path != stat.path:
+            self._followed.rotation(tail, "renamed")
+        tail.place(stat, now)
+        if tail.state in {"missing", "rotated", "unlinked"}:
+            tail.state, tail.dirty = "active", True
+        if tail.state in UNREAD:
+            if stat.size >= tail.size:
+                return
+            tail.state, tail.size = "active", 0
+            tail.restart()
+        idle = stat.size == tail.position and stat.modified == tail.modified and now - tail.grown > HOLD
+        if tail.file is None and not idle:
+            self._reopen(tail, stat, now)
+
+    def _reopen(self, tail: Tail, stat: FileStat, now: float) -> None:
+        """Open a known file again, and go on where we were if its content is still the same."""
+        tail.file = self._open(tail.log, stat, now, inflate=not tail.fresh)
+        if tail.file is None or tail.fresh:
+            return
+        if not tail.file.holds(tail.head, tail.tail, tail.position):
+            size = tail.file.stat().size
+            if size < tail.position and tail.id in self._earlier_boot and _lost_page_cache(tail, size):
+                self._followed.loss(tail, "truncated", tail.unread)
+                self.content.begin_at(tail, size)
+            else:
+                self.content.replaced(tail, now, "truncated" if size < tail.position else "overwritten")
+        self._earlier_boot.discard(tail.id)
+        if not tail.fresh:
+            tail.grow(tail.file.stat(), now)
+
+    def _open(self, log: str, stat: FileStat, now: float, *, inflate: bool) -> OpenFile | None:
+        """Open what was sighted; None where it cannot be opened, or is another file by now."""
+        if self._troubles.waits(log, stat.path, now):
+            return None
+        try:
+            file = open_content(stat.path) if inflate else OpenFile(stat.path)
+            opened = file.stat()
+        except Vanished:
+            return None
+        except ReadError as error:
+            self._troubles.note(log, stat.path, error.cause, now)
+            return None
+        if (opened.device, opened.inode) != (stat.device, stat.inode):
+            file.close()
+            return None
+        self._troubles.solved(stat.path)
+        return file
+
+    def _unsighted(self, tail: Tail, taken: frozenset[str], now: float) -> None:
+        if tail.log not in self._followed.rotated or tail.state == "missing":
+            return
+        if tail.state in UNREAD or (tail.state == "copy" and tail.file is None):
+            self._followed.drop(tail)
+        elif tail.state == "active" and self._hidden(tail, now):
+            return
+        elif tail.file is not None:
+            self._moved(tail, taken, now)
+        elif tail.state == "unlinked":
+            if tail.unread:
+                self._followed.loss(tail, "deleted", tail.unread)
+            self._followed.drop(tail)
+        elif tail.state == "active" or tail.unread or now - tail.grown <= HOLD:
+            self._search(tail, now)
+
+    def _hidden(self, tail: Tail, now: float) -> bool:
+        """Tell whether a file is out of sight only because its place cannot be looked at."""
+        if tail.path in self._troubles.paths:
+            return True
+        directory = str(Path(tail.path).parent)
+        cause = listing_problem(directory)
+        if cause:
+            self._troubles.note(tail.log, directory, cause, now)
+        return cause is not None
+
+    def _moved(self, tail: Tail, taken: frozenset[str], now: float) -> None:
+        """Follow a file on that is held open and no longer named by a glob."""
+        if tail.file is None:
+            return
+        links = tail.file.stat().links
+        if tail.state == "copy":
+            if not links:
+                self._followed.drop(tail)
+            return
+        if tail.state == "active":
+            self._followed.rotation(tail, rotation_kind(tail, links, taken))
+            self._find_between(tail, now)
+        state = "rotated" if links else "unlinked"
+        tail.dirty = tail.dirty or tail.state != state
+        tail.state = state  # type: ignore[assignment]  # one of two literals
+        tail.measure(now)
+
+    def _search(self, tail: Tail, now: float) -> None:
+        """Look for a file that was rotated while nobody held it, and read its rest there."""
+        found = self.content.inherit(tail)
+        if tail.state == "active":
+            self._followed.rotation(tail, "renamed" if found else "deleted")
+            self._find_between(tail, now)
+        if found:
+            self._followed.drop(tail)
+            return
+        if tail.unread or now - tail.grown < HOLD:
+            self._followed.loss(tail, "deleted", tail.unread)
+        tail.state, tail.dirty = "missing", True
+
+    def _find_between(self, tail: Tail, now: float) -> None:
+        """Follow the files that came to the path of `tail` and were rotated in turn since it was seen there."""
+        name = Path(tail.path).name
+        for stat in beside(tail.path, self._followed.rotated[tail.log]):
+            late = stat.modified > tail.seen - _TICK and Path(stat.path).name.startswith(name)
+            if not late or stat.path == tail.path or self._followed.by_key((stat.device, stat.inode)):
+                continue
+            file = self._open(tail.log, stat, now, inflate=True)
+            if file is not None:
+                found = self._followed.add(tail.log, stat, file, now)
+                found.state = "rotated"
+                self._followed.rotation(found, "renamed")
+
+    def _unknown(self, log: str, stat: FileStat, now: float) -> None:
+        key = (stat.device, stat.inode)
+        known = self._followed.by_key(key)
+        if known is not None:  # found beside a rotated file just now
+            with self._guarded(known, now):
+                self._sighted(log, known, stat, now)
+            return
+        file = self._open(log, stat, now, inflate=False)
+        if file is None:
+            return
+        tail = self._followed.add(log, stat, file, now)
+        end = self._at_end.pop(key, 0)
+        if end:
+            with self._guarded(tail, now):
+                self.content.begin_at_end(tail, end)
+
+    def _forget(self, now: float) -> None:
+        """Let go of files that are finished."""
+        for tail in list(self.tails):
+            idle = now - max(tail.grown, tail.seen)
+            if tail.state == "unlinked" and idle > UNLINKED_QUIET:
+                if tail.unread:
+                    self._followed.loss(tail, "deleted", tail.unread)
+                self._followed.drop(tail)
+            elif idle > FORGET or self.content.finished(tail):
+                self._followed.drop(tail)
+            elif not tail.unread and now - tail.grown > HOLD and not tail.fresh:
+                tail.close()
+
+
+def _lost_page_cache(tail: Tail, size: int) -> bool:
+    """After a crash of the machine a file may be shorter than what was read of it before."""
+    if tail.file is None or size < fingerprint.SPANS[0]:
+        return False
+    return fingerprint.agrees(tail.head, tail.file.head())
