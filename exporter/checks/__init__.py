@@ -1,0 +1,1 @@
+"""What `booking-exporter check` looks at: logs and state, without writing anything."""

@@ -1,0 +1,75 @@
+"""`booking-exporter check`: would the daemon work here? One line per check."""
+
+from collections.abc import Iterator
+
+import typer
+
+from exporter.checkpoint.store import read_mountinfo
+from exporter.checks.logs import check_log
+from exporter.checks.result import Result
+from exporter.checks.state import check_state
+from exporter.commands.options import (
+    ConfigOption,
+    LogOption,
+    StateOption,
+    TimezoneOption,
+    events_from,
+    settings_from,
+    state_path,
+)
+from exporter.config.overrides import Overrides
+from exporter.config.schema import EventSettings, Settings
+from exporter.errors import UserError
+from exporter.events.examples import run_examples
+
+EPILOG = "Example: booking-exporter check --config /etc/booking-exporter/config.yaml"
+
+EXIT_FAILED = 1
+
+
+def check(
+    *,
+    config: ConfigOption = None,
+    log: LogOption = None,
+    timezone: TimezoneOption = None,
+    state: StateOption = None,
+) -> None:
+    """Check configuration, event definitions with their examples, access to the logs, and the state.
+
+    Run it as the user that the daemon runs as. Prints one line per check: ok, warn (may be meant
+    so) or FAIL, with the remedy. Exit code 1 if a check fails, 2 if the configuration is wrong.
+    Nothing is written.
+    """
+    settings = settings_from(config, Overrides(tuple(log or ()), timezone, state))
+    failed = False
+    for result in _results(settings):
+        typer.echo(str(result))
+        failed = failed or result.status == "FAIL"
+    raise typer.Exit(EXIT_FAILED if failed else 0)
+
+
+def _results(settings: Settings) -> Iterator[Result]:
+    listen = f"{settings.listen.address}:{settings.listen.port}"
+    yield Result("ok", "configuration", f"{len(settings.logs)} log(s), serves on {listen}")
+    yield from _events(settings.events)
+    mountinfo = read_mountinfo()
+    if not settings.logs:
+        yield Result("FAIL", "logs", "none is configured; name one with --log, or under `logs:` in the configuration")
+    for log in settings.logs:
+        yield from check_log(log, mountinfo)
+    yield check_state(state_path(settings), mountinfo)
+
+
+def _events(settings: EventSettings) -> Iterator[Result]:
+    try:
+        events = events_from(settings)
+    except UserError as error:
+        yield from (Result("FAIL", "events", message) for message in error.messages)
+        return
+    failures = run_examples(events)
+    yield from (Result("FAIL", "events", f"{one}; correct the definition or its example") for one in failures)
+    if not failures:
+        examples = sum(len(one.examples) for one in events.definitions)
+        yield Result(
+            "ok", "events", f"{len(events.names)} events in {len(events.definitions)} definitions, {examples} examples"
+        )

@@ -1,0 +1,105 @@
+"""`booking-exporter explain`: how each record of a log parses, and what it would count."""
+
+import fnmatch
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from exporter.commands.explaining import Explainer
+from exporter.commands.options import ConfigOption, TimezoneOption, events_from, settings_from
+from exporter.commands.splitting import split
+from exporter.config.overrides import Overrides
+from exporter.config.schema import EventSettings, LogSettings, Settings
+from exporter.errors import UserError
+from exporter.records.parse import LIMIT
+from exporter.tail.files import UTF16_MARKS
+
+EPILOG = (
+    "Example: booking-exporter explain --only-events --timezone Europe/Berlin /var/www/app/storage/logs/laravel.log"
+)
+
+STDIN = "-"
+WIDTH = 160
+"""Characters of a line where the output is no terminal."""
+
+
+def explain(
+    *,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A log; - or nothing is standard input.")] = STDIN,
+    config: ConfigOption = None,
+    timezone: TimezoneOption = None,
+    events: Annotated[
+        list[Path] | None,
+        typer.Option("--events", metavar="FILE", help="Event definitions to try before the others. May be repeated."),
+    ] = None,
+    only_events: Annotated[
+        bool, typer.Option("--only-events", help="Leave out records that are no event, and unparsed lines.")
+    ] = False,
+    width: Annotated[
+        int | None, typer.Option("--width", min=40, metavar="N", help="Cut lines here; default: the terminal's width.")
+    ] = None,
+) -> None:
+    """Show how each record of a log is read, which event it is, and what it would count.
+
+    The line number comes first, then = for an event, - for a record that is none, ? for a line
+    that belongs to no record.
+
+    Nothing is counted or kept: try it on any log. The text of records is shown, so mind where
+    the output goes.
+    """
+    settings = _settings(config, file, timezone)
+    log = _log_of(settings, file)
+    files = (*(one.absolute() for one in events or ()), *settings.events.files)
+    explainer = Explainer(
+        events_from(EventSettings(settings.events.builtin, files)),
+        log.timezone,
+        log.ignore_channels,
+        width or shutil.get_terminal_size((WIDTH, 0)).columns,
+    )
+    for piece in split(_parts(file)):
+        lines, is_event = explainer.explain(piece)
+        if is_event or not only_events:
+            typer.echo("\n".join(lines))
+    typer.echo("\n".join(explainer.summary()))
+
+
+def _settings(config: Path | None, file: str, timezone: str | None) -> Settings:
+    if config is None:
+        # One log, for the time zone to belong to.
+        return settings_from(None, Overrides((file or STDIN,), timezone))
+    return settings_from(config, Overrides(timezone=timezone))
+
+
+def _log_of(settings: Settings, file: str) -> LogSettings:
+    """Return the settings of the log that the file is part of, else of the first, else the defaults."""
+    path = str(Path(file).absolute())
+    for log in settings.logs:
+        if any(fnmatch.fnmatchcase(path, glob) for glob in log.paths):
+            return log
+    return settings.logs[0] if settings.logs else LogSettings("app", ())
+
+
+def _parts(file: str) -> Iterator[bytes]:
+    if file == STDIN:
+        if sys.stdin.isatty():
+            typer.echo("reading standard input; paste records and end with Ctrl-D", err=True)
+        yield from _lines(sys.stdin.buffer, "standard input")
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield from _lines(stream, file)
+    except OSError as error:
+        raise UserError(f"{file}: {(error.strerror or 'cannot be read').lower()}; name a readable log file") from None
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    first = stream.readline(LIMIT)
+    if first.startswith(UTF16_MARKS):
+        raise UserError(f"{name}: is UTF-16, which the daemon refuses too; convert it with: iconv -f UTF-16 -t UTF-8")
+    while first:
+        yield first
+        first = stream.readline(LIMIT)
