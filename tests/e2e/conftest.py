@@ -1,0 +1,34 @@
+"""Fixtures of the end-to-end tests: folders, configuration files and writers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Return an empty folder for logs."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def pattern(logs: Path) -> str:
+    """Return the glob that matches the app's logs in `logs`."""
+    return f"{logs}/laravel*.log"
+
+
+@pytest.fixture
+def start() -> datetime:
+    """Return a time of the app three days ago: incidents are then remembered throughout the test."""
+    return datetime.now(BERLIN).replace(microsecond=0) - timedelta(days=3)

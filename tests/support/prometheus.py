@@ -1,0 +1,81 @@
+"""A private Prometheus server (Debian package `prometheus`) that scrapes one target every second."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
+
+from tests.support.daemon import free_port
+from tests.support.oracle import sample
+from tests.support.packages import need_program
+from tests.support.scrape import fetch
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """\
+global: {{scrape_interval: 1s, scrape_timeout: 900ms}}
+scrape_configs:
+  - job_name: booking-exporter
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+class Prometheus:
+    """The server as a context manager: started and awaited, killed at the end; all files in `folder`."""
+
+    def __init__(self, folder: Path, target_port: int) -> None:
+        self._program = need_program("prometheus", "prometheus")
+        folder.mkdir()
+        self._folder = folder
+        self._port = free_port()
+        (folder / "prometheus.yml").write_text(CONFIG.format(port=target_port))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it is ready."""
+        arguments = (
+            f"--config.file={self._folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self._folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self._port}",
+            "--log.level=warn",
+        )
+        with (self._folder / "journal.txt").open("wb") as journal:
+            self._process = subprocess.Popen([self._program, *arguments], stdout=journal, stderr=journal)
+        wait_until(self._ready, deadline=30, what=(self._folder / "journal.txt").read_text)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def query(self, expression: str, *, at: float | None = None) -> dict[str, float]:
+        """Return an instant query's vector by canonical sample name (labels of the scrape left out)."""
+        return {key: float(one["value"][1]) for key, one in self._ask(expression, at)}
+
+    def raw(self, selector: str) -> dict[str, list[tuple[float, float]]]:
+        """Return the stored samples, as (time, value), that a range selector such as `x[5m]` selects."""
+        return {key: [(time, float(text)) for time, text in one["values"]] for key, one in self._ask(selector, None)}
+
+    def _ask(self, expression: str, at: float | None) -> list[tuple[str, dict[str, Any]]]:
+        parameters = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
+        status, body = fetch(f"http://127.0.0.1:{self._port}/api/v1/query?{urlencode(parameters)}")
+        assert status == 200, body
+        result = json.loads(body)["data"]["result"]
+        return [(_key(one["metric"]), one) for one in result]
+
+    def _ready(self) -> bool:
+        try:
+            return fetch(f"http://127.0.0.1:{self._port}/-/ready")[0] == 200
+        except OSError:
+            return False
+
+
+def _key(metric: dict[str, str]) -> str:
+    labels = {name: value for name, value in metric.items() if name not in ("__name__", "job", "instance")}
+    return sample(metric.get("__name__", ""), labels)
