@@ -249,8 +249,8 @@ def test_folds() -> None:
 def test_triggers_in_the_header() -> None:
     """What is found in a header counts for the record that it begins, not for the one before."""
     named = b"[2025-10-06 18:22:12] booking-channel.INFO: x  \n"
-    assert read(named + OTHER + named).events == ["info b'x' {} 49"] * 2
-    assert read(OTHER + named, (len(OTHER) + 30,)).events == ["info b'x' {} 49"]
+    assert read(named + OTHER + named).events == ["info b'x' {} 48"] * 2
+    assert read(OTHER + named, (len(OTHER) + 30,)).events == ["info b'x' {} 48"]
 
 
 def test_suspects_once() -> None:
