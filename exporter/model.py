@@ -94,6 +94,13 @@ class Match:
     violation: Violation | None = None
     malformed: int = 0
 
+    @property
+    def plain(self) -> bool:
+        """Whether it only increments counters, whatever came before it, so that equal ones can be added up."""
+        if self.observations or self.incident or self.violation or self.malformed:
+            return False
+        return all(isinstance(label, str) for one in self.increments for label in one.labels)
+
 
 @dataclass(frozen=True, slots=True)
 class HistogramValue:

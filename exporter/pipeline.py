@@ -7,11 +7,12 @@ is read again after a restart is at most one record.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from exporter.catalogue import APP, OWN
-from exporter.events.classify import classify
+from exporter.events.classify import at_once, classify
 from exporter.model import LEVELS
 from exporter.records.cut import Cutter, Ending
 from exporter.records.parse import HEADER, LIMIT
@@ -19,14 +20,14 @@ from exporter.records.scan import Scanner
 from exporter.records.time import FoldWatch, Times, repeated_days
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
     from exporter.config.schema import LogSettings
     from exporter.events.definitions import EventSet
     from exporter.ledger.ledger import Ledger
     from exporter.model import Match
-    from exporter.records.cut import Cut, Judge
+    from exporter.records.cut import AtOnce, Cut, Judge
     from exporter.records.parse import Record
     from exporter.tail.follow import Tail
 
@@ -35,6 +36,7 @@ BLOCK: Final = 1 << 20
 _CAPACITY: Final = BLOCK + LIMIT
 """Bytes read where one open record fills a block: enough to cut it at its limit."""
 _NEAR: Final = 4096
+_MINUTE: Final = len("2025-10-06 18:22")
 
 
 @dataclass(slots=True)
@@ -59,8 +61,9 @@ class Pipeline:
         self._logs: dict[str, _Log] = {}
         for log in logs:
             zone = ZoneInfo(log.timezone)
-            judge = _judge(events, log.ignore_channels)
-            self._logs[log.name] = _Log(Cutter(scanner, judge), zone, Times(zone))
+            ignored = log.ignore_channels
+            cutter = Cutter(scanner, _judge(events, ignored), at_once=_at_once(events, ignored))
+            self._logs[log.name] = _Log(cutter, zone, Times(zone))
 
     def fill(self, tail: Tail) -> int:
         """Read the next block of an open file into the buffer; return its length. Raises ReadError."""
@@ -109,9 +112,9 @@ class Pipeline:
             self._ledger.add(OWN + "unparsed_lines_total", (tail.log,), cut.unparsed)
         if cut.oversized:
             self._ledger.add(OWN + "oversized_records_total", (tail.log,), cut.oversized)
-        for record, match, fold in cut.outcomes:
-            time = log.times.resolve(record.time_text, fold=fold, near=now if live else None)
-            self._ledger.apply(tail.log, now if time is None else time, match, now)
+        for (text, fold), match, times in _added_up(cut.outcomes):
+            time = log.times.resolve(text, fold=fold, near=now if live else None)
+            self._ledger.apply(tail.log, now if time is None else time, match, now, times)
         if live and cut.newest >= 0:
             header = HEADER.match(self._buffer, cut.newest)
             time = log.times.resolve(header.group(1), near=now) if header else None
@@ -142,8 +145,28 @@ class Pipeline:
         return None
 
 
+def _added_up(outcomes: list[tuple[bytes, Match, int]]) -> Iterator[tuple[tuple[bytes, int], Match, int]]:
+    """Yield the outcomes in order, but those that only increment counters once for all of their minute."""
+    same: dict[tuple[int, bytes, int], list[tuple[bytes, Match]]] = {}
+    for text, match, fold in outcomes:
+        if match.plain:
+            same.setdefault((id(match), text[:_MINUTE], fold), []).append((text, match))
+        else:
+            yield (text, fold), match, 1
+    for (_, _, fold), equal in same.items():
+        text, match = max(equal, key=itemgetter(0))
+        yield (text, fold), match, len(equal)
+
+
 def _judge(events: EventSet, ignored: AbstractSet[str]) -> Judge:
     def judge(record: Record, triggers: AbstractSet[int]) -> Match | None:
         return None if record.channel in ignored else classify(events, record, triggers)
 
     return judge
+
+
+def _at_once(events: EventSet, ignored: AbstractSet[str]) -> AtOnce:
+    def settle(level: int, channel: str, triggers: AbstractSet[int], beginning: bytes) -> Match | None:
+        return None if channel in ignored else at_once(events, LEVELS[level], triggers, beginning)
+
+    return settle

@@ -16,7 +16,7 @@ from exporter.events.rules import OTHER, Linked, OneOf
 from exporter.model import Incident, Increment, LinkedLabel, Match, Observation, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from exporter.events.rules import Conditions, Definition, EventSet, LabelRule, StatusClass, ViolationRule
     from exporter.records.parse import Record
@@ -27,7 +27,7 @@ _EXCEPTION = re.compile(r"SQLSTATE\[.*", re.DOTALL)
 _EXCEPTION_IN_JSON = re.compile(r'SQLSTATE\[(?:[^"\\]|\\.)*', re.DOTALL)
 
 
-def classify(events: EventSet, record: Record, hits: Iterable[int] | None) -> Match | None:
+def classify(events: EventSet, record: Record, hits: Collection[int] | None) -> Match | None:
     """Return what the record means, or None where it means nothing.
 
     `hits` are indexes into `events.triggers` of those seen anywhere in the record's bytes; None
@@ -43,7 +43,28 @@ def classify(events: EventSet, record: Record, hits: Iterable[int] | None) -> Ma
     return None
 
 
-def _candidates(events: EventSet, hits: Iterable[int]) -> Iterable[int]:
+def at_once(events: EventSet, level: str, hits: Collection[int], beginning: bytes) -> Match | None:
+    """Return what a record means where level and the `beginning` of its message settle that, without parsing it.
+
+    None where they do not: `classify` has to look at the record then.
+    """
+    for index in _candidates(events, hits):
+        definition = events.definitions[index]
+        conditions = definition.conditions
+        if conditions.levels is not None and level not in conditions.levels:
+            continue
+        if definition.constant is None or not conditions.plain:
+            return None
+        for group in conditions.message:
+            if not any(one in beginning for one in group):
+                return None
+        return definition.constant
+    return None
+
+
+def _candidates(events: EventSet, hits: Collection[int]) -> Iterable[int]:
+    if len(hits) == 1:
+        return events.triggers[next(iter(hits))].definitions
     groups = {events.triggers[hit].definitions for hit in hits}
     if len(groups) == 1:
         return groups.pop()

@@ -32,6 +32,11 @@ class Conditions:
     record: tuple[Group, ...] = ()
     context: tuple[tuple[Path, object], ...] = ()
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but the level and texts anywhere in the message decides."""
+        return not (self.channels or self.begins or self.regex or self.record or self.context)
+
 
 @dataclass(frozen=True, slots=True)
 class OneOf:

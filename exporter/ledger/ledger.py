@@ -62,8 +62,8 @@ class Ledger:
         self._events = frozenset(labels[0] for labels in known)
         self._show_last()
 
-    def apply(self, log: str, time: float, match: Match, now: float) -> None:
-        """Count what one record of `log` means.
+    def apply(self, log: str, time: float, match: Match, now: float, times: int = 1) -> None:
+        """Count what one record of `log` means, or `times` records of one minute that mean nothing but increments.
 
         `time` is the record's own time, `now` the present (Unix seconds). A report of a violation
         that is counted already adds nothing but its event time and its malformed fields. KeyError
@@ -82,9 +82,9 @@ class Ledger:
                 return
         for one in match.increments:
             labels = tuple(label if isinstance(label, str) else self._resolve(log, time, label) for label in one.labels)
-            self._counters.add((one.metric, labels), 1.0)
+            self._counters.add((one.metric, labels), float(times))
             if one.metric in WINDOWS:
-                self._windows.add(WINDOWS[one.metric], time, now)
+                self._windows.add(WINDOWS[one.metric], time, now, times)
         for seen in match.observations:
             self._histograms.observe((seen.metric, seen.labels), seen.value)
         if match.incident is not None:

@@ -46,15 +46,18 @@ class Windows:
         self._shown: dict[str, Mapping[int, int]] = {REJECTIONS: {}, CREATED: {}}
         self._show({REJECTIONS, CREATED}, self._values)
 
-    def add(self, kind: str, time: float, now: float) -> None:
-        """Count one happening at `time`; a time ahead of `now` counts as now, one older than 24 h not at all."""
+    def add(self, kind: str, time: float, now: float, times: int = 1) -> None:
+        """Count `times` happenings in the minute of `time`.
+
+        A time ahead of `now` counts as now, one older than 24 h not at all.
+        """
         present = int(now // 60)
         minute = min(int(time // 60), present)
         self._prune(present)
         if _inside(minute, present):
             key = (kind, minute)
             self._changed.touch(key, held=key in self._values)
-            self._values[key] = self._values.get(key, 0) + 1
+            self._values[key] = self._values.get(key, 0) + times
 
     def changes(self) -> dict[tuple[str, int], int | None]:
         """Return what changed since the last `committed`: numbers, None for minutes that are gone."""

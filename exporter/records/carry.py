@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import orjson
+
+from exporter.model import LEVELS
 
 Kind = Literal["none", "line", "json"]
 Counted = Literal["", "unrecognized", "event"]
@@ -50,7 +52,24 @@ class Carry:
         fields = orjson.loads(text)
         if not isinstance(fields, dict):
             raise ValueError("not a carry")  # noqa: TRY004  (one error for a bad text)
-        return cls(**{name: fields[name] for name in cls.__slots__ if name in fields})
+        known = {name: fields[name] for name in cls.__slots__ if name in fields}
+        if not all(_sound(name, value) for name, value in known.items()):
+            raise ValueError("not a carry's values")
+        return cls(**known)
 
 
 _NOTHING = Carry()
+_CHOICES: Final[dict[str, tuple[object, ...]]] = {
+    "kind": get_args(Kind),
+    "counted": get_args(Counted),
+    "inside": get_args(Inside),
+    "tail": tuple(range(-1, len(LEVELS))),
+    "fold": (0, 1),
+}
+
+
+def _sound(name: str, value: object) -> bool:
+    """Tell whether a field may hold `value`; JSON's 1 and 1.0 are no true, nor each other."""
+    if type(value) is not type(getattr(_NOTHING, name)):
+        return False
+    return value in _CHOICES[name] if name in _CHOICES else name != "depth" or value >= 0  # type: ignore[operator]  # an int

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from exporter.records.scan import Hit, Scanner
 
     Judge = Callable[[Record, AbstractSet[int]], Match | None]
+    AtOnce = Callable[[int, str, AbstractSet[int], bytes], Match | None]
 
 _OVERLAP: Final = 512
 """Bytes kept of an unfinished line that is passed over: longer than any header."""
 _HEADER_SPAN: Final = 160
+_FIRST_OTHER: Final = JSON_LEVELS.start
 _MARK: Final = b"\xef\xbb\xbf"
 _STRUCTURAL: Final = frozenset(b"\\:,[{")
 """What may stand before a quote that opens a string (or before an escaped one)."""
@@ -51,14 +53,15 @@ class Ending(Enum):
 class Cut:
     """What a block held. `start` is the offset at which the next block must begin, with `carry`.
 
-    `newest` is the offset of the last header accepted (-1: none); `pending` tells that the open
+    `outcomes` are the time text of each record that is an event, what it means, and the fold at its
+    header; `newest` is the offset of the last header accepted (-1: none); `pending` tells that the open
     record may be an event that only silence can end.
     """
 
     levels: list[int] = field(default_factory=lambda: [0] * len(LEVELS))
     unparsed: int = 0
     oversized: int = 0
-    outcomes: list[tuple[Record, Match, int]] = field(default_factory=list)
+    outcomes: list[tuple[bytes, Match, int]] = field(default_factory=list)
     newest: int = -1
     pending: bool = False
     start: int = 0
@@ -68,14 +71,17 @@ class Cut:
 class Cutter:
     """Cuts blocks into records and asks `judge` about those in which a trigger stood.
 
-    `judge(record, triggers)` returns what the record means, or None where it is no event. A block
+    `judge(record, triggers)` returns what the record means, or None where it is no event.
+    `at_once(level, channel, triggers, beginning)` may settle that by the number of the level and
+    the beginning of the message, else it returns None and the record is parsed and judged. A block
     must hold up to `limit` bytes, the line limit of `records.enclosure` and 1 KiB beyond its first
     `seen` ones, else nothing of it may be new forever.
     """
 
-    def __init__(self, scanner: Scanner, judge: Judge, limit: int = LIMIT) -> None:
-        """Take the compiled patterns, the judgement of a record, and its longest evaluated part in bytes."""
+    def __init__(self, scanner: Scanner, judge: Judge, limit: int = LIMIT, *, at_once: AtOnce | None = None) -> None:
+        """Take the compiled patterns, the judgements of a record, and its longest evaluated part in bytes."""
         self._scanner = scanner
+        self._at_once = at_once
         self._judge = judge
         self._limit = limit
 
@@ -96,7 +102,7 @@ class Cutter:
         """
         with memoryview(block) as view, view[:length] as part:
             hits = self._scanner.scan(part)
-        walk = _Walk(block, length, carry, seen, ending, self._judge, self._limit, observe)
+        walk = _Walk(block, length, carry, seen, ending, self._judge, self._at_once, self._limit, observe)
         walk.walk(hits)
         return walk.finish()
 
@@ -112,6 +118,7 @@ class _Walk:
         seen: int,
         ending: Ending,
         judge: Judge,
+        at_once: AtOnce | None,
         limit: int,
         observe: Callable[[bytes], int] | None,
     ) -> None:
@@ -120,6 +127,7 @@ class _Walk:
         self.seen = seen
         self.ending = ending
         self.judge = judge
+        self.at_once = at_once
         self.limit = limit
         self.observe = observe
         self.cut = Cut()
@@ -132,42 +140,77 @@ class _Walk:
         self.start = 0 if carry.skipping else -1
         self.kind: Kind = carry.kind
         self.skipping = carry.skipping
+        self.level = -1
+        self.header_end = 0
         self.level_done = carry.level
         self.counted: Counted = carry.counted
         self.triggers: list[Hit] = []
         self.tails: list[Hit] = []
 
     def walk(self, hits: list[Hit]) -> None:
-        """Go through the hits in order."""
-        for end, code in hits:
-            if code < JSON_LEVELS.start:
-                self._header(end, code)
-            elif code >= FIRST_TRIGGER:
-                self.triggers.append((end, code - FIRST_TRIGGER))
-            elif code == JSON_OPEN:
-                self._json(end - len(JSON_START))
-            elif code == SUSPECT:
-                self._suspect(end)
-            elif self.kind == "json" and not self.level_done:
-                self.tails.append((end, code - JSON_LEVELS.start))
+        """Go through the hits in order.
 
-    def _header(self, end: int, level: int) -> None:
+        Nearly all are headers of records in which nothing stood: those are counted here, by a look
+        at the last quote before them. `plain` is the offset behind such an open record's header.
+        """
+        block, levels, longest = self.block, self.cut.levels, self.limit - _HEADER_SPAN
+        plain = level = -1
+        for end, code in hits:
+            if code < _FIRST_OTHER and plain >= 0:
+                quote = block.rfind(b'"', plain, end)
+                if (quote < 0 or block[quote - 1] not in _STRUCTURAL) and end - plain <= longest:
+                    levels[code] += 1
+                    plain, level = end, code
+                    continue
+            if plain >= 0:
+                self._resume_at(plain, level)
+            plain, level = self._hit(end, code), code
+        if plain >= 0:
+            self._resume_at(plain, level)
+
+    def _resume_at(self, header_end: int, level: int) -> None:
+        """Take over from the quick way: a line record whose header ends here is open, and nothing stood in it."""
+        begin = self.block.rfind(b"[", max(0, header_end - _HEADER_SPAN), header_end)
+        if begin != self.start:
+            self.start = self.cut.newest = begin
+            self.counted = ""
+            self.level, self.header_end = level, header_end
+
+    def _hit(self, end: int, code: int) -> int:
+        """Take one hit; return `end` if from it on the quick way may be gone, else -1."""
+        if code < _FIRST_OTHER:
+            accepted = self._header(end, code)
+            return end if accepted and self.observe is None and not self.triggers else -1
+        if code >= FIRST_TRIGGER:
+            self.triggers.append((end, code - FIRST_TRIGGER))
+        elif code == JSON_OPEN:
+            self._json(end - len(JSON_START))
+        elif code == SUSPECT:
+            self._suspect(end)
+        elif self.kind == "json" and not self.level_done:
+            self.tails.append((end, code - JSON_LEVELS.start))
+        return -1
+
+    def _header(self, end: int, level: int) -> bool:
+        """Take a header, of a level by its number; return whether a record begins there."""
         begin = self.block.rfind(b"[", max(0, end - _HEADER_SPAN), end)
         if begin <= len(_MARK) and self._amid_line(begin):
-            return
+            return False
         if self.start >= 0 and self.kind == "line":
             if self.waiting >= 0:
-                return
+                return False
             quote = self.block.rfind(b'"', self.start, begin)
             if (self.skipping or (quote > 0 and self.block[quote - 1] in _STRUCTURAL)) and self._forged(begin):
-                return
+                return False
         carried = begin == 0 and self.first.kind == "line" and not self.first.skipping
         self._open(begin, "line")
         self.cut.newest = begin
+        self.level, self.header_end = level, end
         if not carried:
             self.cut.levels[level] += 1
         if self.observe is not None:
             self.fold = self.observe(bytes(self.block[begin + 1 : begin + 40]).partition(b"]")[0])
+        return True
 
     def _json(self, begin: int) -> None:
         if begin <= len(_MARK) and self._amid_line(begin):
@@ -229,10 +272,32 @@ class _Walk:
             self._count_json(end, complete=True)
         if self.skipping:
             return
-        if self.triggers and self.counted != "event":
-            self._evaluate(end, complete=True)
         if end - self.start > self.limit:
             self.cut.oversized += 1
+        elif self.triggers and not self.counted and self.kind == "line" and self._settled(end):
+            return
+        if self.triggers and self.counted != "event":
+            self._evaluate(end, complete=True)
+
+    def _settled(self, end: int) -> bool:
+        """Judge the line record that ends at `end` by what surely is its message, if that is enough.
+
+        The context begins at the first bracket behind a space, or later.
+        """
+        if self.at_once is None:
+            return False
+        block, begin = self.block, self.header_end
+        stop = block.find(b"\n", begin, end)
+        for bracket in (b" {", b" ["):
+            found = block.find(bracket, begin, stop if stop >= 0 else end)
+            stop = found if found >= 0 else stop
+        time, _, channel = bytes(block[self.start + 1 : begin]).partition(b"] ")
+        name = channel.rpartition(b".")[0].decode("utf-8", "replace")
+        match = self.at_once(self.level, name, {code for _, code in self.triggers}, bytes(block[begin:stop]))
+        if match is None:
+            return False
+        self.cut.outcomes.append((time, match, self.fold))
+        return True
 
     def _orphans(self, end: int) -> None:
         """Count the lines before the first record."""
@@ -276,7 +341,7 @@ class _Walk:
         if match is None or (match.event is None and self.counted):
             return
         self.counted = "event" if match.event is not None else "unrecognized"
-        self.cut.outcomes.append((record, match, self.fold))
+        self.cut.outcomes.append((record.time_text, match, self.fold))
 
     def finish(self) -> Cut:
         """Deal with what is open at the block's end, and say where the next block must begin."""
