@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test check deps docs clean
+.PHONY: help run test torture fuzz check deps docs clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -15,11 +15,18 @@ LOG =
 TIMEZONE =
 APT = yes
 
+KILLS = 1000
+RECORDS = 5000000
+ROTATIONS = 500
+SEED = 1
+SECONDS = 60
+
 # Programs that some tests need: command, Debian package, what is skipped without it.
 define PROGRAMS
 prometheus prometheus    tests against a real Prometheus and promtool
 mtail      mtail         the comparison with mtail
 php        php-cli       the README's PHP lines are not checked
+cc         gcc           the daemon is not killed inside its commits
 endef
 export PROGRAMS
 
@@ -28,6 +35,7 @@ help: ## show this list
 	@echo
 	@echo "make run LOG='/var/www/app/storage/logs/laravel*.log' TIMEZONE=Europe/Berlin follows a real app."
 	@echo "LISTEN=127.0.0.1:10878 chooses another address, APT=no keeps make test from installing Debian packages."
+	@echo "make torture KILLS=100 RECORDS=500000 ROTATIONS=50 SEED=7 is a shorter run; SEED draws another."
 
 run: $(VENV)/.run ## a simulated app and the exporter following it; with LOG='GLOB' your own app instead
 ifeq ($(strip $(LOG)),)
@@ -42,6 +50,15 @@ endif
 
 test: deps check ## everything that must hold: make check, then all tests with branch coverage
 	$(PYTHON) -m pytest -n auto --cov --cov-report=term
+
+fuzz: $(VENV)/.dev ## look for logs that the records' reader gets wrong, for SECONDS (60); needs Linux on x86-64
+	$(PIP) install --editable '.[dev,fuzz]'
+	@mkdir -p var/fuzz
+	$(PYTHON) -m tests.fuzz.fuzz_records -max_total_time=$(SECONDS) -max_len=4096 -artifact_prefix=var/fuzz/ \
+		-print_final_stats=1 var/fuzz tests/fuzz/corpus
+
+torture: deps $(VENV)/.dev ## kill the daemon at KILLS moments beside a live writer and compare all counts; takes 20 minutes
+	$(PYTHON) -m tests.torture --kills $(KILLS) --records $(RECORDS) --rotations $(ROTATIONS) --seed $(SEED)
 
 check: $(VENV)/.dev ## lint, format, types, and whether METRICS.md is current; changes nothing
 	$(PYTHON) -m ruff check .

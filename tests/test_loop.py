@@ -223,10 +223,16 @@ def test_context_that_closes_ends_a_record(daemon: Stepper, logs: Path) -> None:
 
 
 def test_lag_ends_with_a_truncation(daemon: Stepper, logs: Path) -> None:
-    """A file that was emptied leaves no lag behind."""
+    """A file that was emptied before its last bytes could be read leaves no lag behind."""
     append(logs / "laravel.log", records(0, 10))
     daemon.settle()
+    daemon.store.failing = True
+    append(logs / "laravel.log", record(10))
+    daemon.step(0.2)
+    append(logs / "laravel.log", records(11, 20))
+    daemon.step(0.2)
     os.truncate(logs / "laravel.log", 0)
+    daemon.store.failing = False
     daemon.settle()
     log = daemon.health().logs["app"]
     assert (log.lag_bytes, log.oldest_uncommitted) == (0, None)

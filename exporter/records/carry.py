@@ -69,7 +69,9 @@ _CHOICES: Final[dict[str, tuple[object, ...]]] = {
 
 
 def _sound(name: str, value: object) -> bool:
-    """Tell whether a field may hold `value`; JSON's 1 and 1.0 are no true, nor each other."""
+    """Tell whether a field may hold `value`; JSON's numbers are no truth values, nor these numbers."""
+    if name == "latest":
+        return type(value) in {int, float}
     if type(value) is not type(getattr(_NOTHING, name)):
         return False
     return value in _CHOICES[name] if name in _CHOICES else name != "depth" or value >= 0  # type: ignore[operator]  # an int

@@ -6,22 +6,30 @@ positions and is counted in the same transaction with them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporter.catalogue import OWN
 from exporter.records.carry import Carry
 from exporter.tail import fingerprint, kinship
+from exporter.tail.discover import beside, stirred
 from exporter.tail.follow import UNREAD
 from exporter.tail.inflate import InflatedFile
 
 if TYPE_CHECKING:
-    from exporter.tail.files import FileStat
+    from collections.abc import Callable
+
+    from exporter.tail.files import FileStat, OpenFile
     from exporter.tail.follow import State, Tail
     from exporter.tail.followed import Followed
     from exporter.tail.trouble import Report, Warn
 
+    Opening = Callable[[str, FileStat, float], OpenFile | None]
+
 YOUNG: Final = 1.0
 """How long a small file that begins like another waits for the copy it may become, in seconds."""
+GRAIN: Final = 0.01
+"""By how many seconds the time of a file that is written now may be behind our clock."""
 PASSED_OVER: Final = Carry(kind="line", level=True, skipping=True)
 """What is open at the end of a file that is not read from its beginning: the rest of some record."""
 
@@ -32,11 +40,12 @@ class Continuity:
     `moved` tells that content was found in another place, to be looked at; who does so resets it.
     """
 
-    def __init__(self, followed: Followed, report: Report, warn: Warn) -> None:
-        """Take the followed files."""
+    def __init__(self, followed: Followed, opening: Opening, report: Report, warn: Warn) -> None:
+        """Take the followed files, and the way to open what was found at a place."""
         self.moved = False
         self._patient = True
         self._followed = followed
+        self._open = opening
         self._report = report
         self._warn = warn
 
@@ -109,12 +118,16 @@ class Continuity:
         """Find out what a fresh file is, or what a copy has become; return whether it is to be read."""
         if tail.file is None or not stat.size or (tail.fresh and self.refuse(tail)):
             return False
+        unread = tail.fresh
         data = tail.file.head()
         if len(data) < fingerprint.CERTAIN:
             tail.size = stat.size
             tail.fresh = self._young(tail, now) and kinship.same_beginning(tail, data, self._followed.tails)
         elif stat.size > tail.position:
             self._relate(tail, stat, data, now)
+        if unread and not tail.fresh and tail.state == "active":
+            # It may have been copied and truncated before it was read for the first time.
+            self.find_between(tail, tail.begun - GRAIN, now)
         if tail.state == "copy":
             tail.grow(stat, now)
         return not tail.fresh and tail.state != "copy"
@@ -156,16 +169,38 @@ class Continuity:
             tail.state = "active"
         else:
             self._followed.rotation(tail, "truncated")
-            if not self.inherit(tail):
+            heir = self.inherit(tail)
+            if heir is None:
                 self._followed.loss(tail, cause, tail.unread)
+            # Whatever was copied and truncated in turn after the content we know came after its copy.
+            known = heir.file.stat().modified if heir is not None and heir.file is not None else tail.grown
+            self.find_between(tail, known, now)
         tail.restart()
         tail.size = 0
-        tail.grown = now
+        tail.grown = tail.begun = now
         tail.since = None
         self.moved = True
 
-    def inherit(self, lost: Tail) -> bool:
-        """Let the file that now holds the content of `lost` go on at its position; tell whether there is one.
+    def find_between(self, tail: Tail, since: float, now: float) -> None:
+        """Follow what came to the path of `tail` and was rotated in turn since a time, none of which was seen there."""
+        followed = self._followed
+        if not stirred(tail.path, since) and not followed.rotated[tail.log]:
+            return
+        name = Path(tail.path).name
+        unheld = tail if tail.file is None else None  # its inode may hold other content by now
+        for stat in beside(tail.path, followed.rotated[tail.log]):
+            late = stat.modified >= since and Path(stat.path).name.startswith(name)
+            if not late or stat.path == tail.path or followed.by_key((stat.device, stat.inode), but=unheld):
+                continue
+            file = self._open(tail.log, stat, now)
+            if file is not None:
+                found = followed.add(tail.log, stat, file, now)
+                found.state = "rotated"
+                followed.rotation(found, "renamed")
+                self.moved = True
+
+    def inherit(self, lost: Tail) -> Tail | None:
+        """Let the file that now holds the content of `lost` go on at its position, and return it if there is one.
 
         Raises ReadError where the file itself was found, and cannot be read at present.
         """
@@ -176,7 +211,7 @@ class Continuity:
             held = {other.key for other in followed.tails if other not in unread}
             found = kinship.find_beside(lost, held, followed.rotated[lost.log])
             if found is None:
-                return False
+                return None
             for other in unread:
                 if other is not lost and other.key == (found[0].device, found[0].inode):
                     followed.drop(other)
@@ -185,7 +220,7 @@ class Continuity:
             heir.seen = lost.seen
         self._continue(heir, lost)
         self._note_shortfall(lost, heir)
-        return True
+        return heir
 
     def _note_shortfall(self, lost: Tail, heir: Tail) -> None:
         """Count what was known to stand in a lost file beyond the end of its copy."""

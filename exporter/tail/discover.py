@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BESIDE_LIMIT: Final = 1000
 """How many files beside a rotated one are looked at, newest first."""
+_LISTINGS: Final = 10
+"""How often the files beside one are listed until two listings agree."""
 _ABSENT: Final = {errno.ENOENT, errno.ENOTDIR}
 
 
@@ -89,7 +91,33 @@ def listing_problem(directory: str) -> str | None:
 
 
 def beside(path: str, globs: Iterable[str]) -> list[FileStat]:
-    """Return the regular files in the directory of `path` and those that `globs` name, newest first."""
+    """Return the regular files in the directory of `path` and those that `globs` name, newest first.
+
+    A listing during a rotation may lack a file that was renamed meanwhile, which would be taken for
+    lost: so the files are listed until two listings agree.
+    """
+    globs = tuple(globs)
+    found = _list_beside(path, globs)
+    for _ in range(_LISTINGS):
+        before, found = found, _list_beside(path, globs)
+        if _places(before) == _places(found):
+            break
+    return found
+
+
+def stirred(path: str, since: float) -> bool:
+    """Tell whether names in the directory of `path` may have changed since a time (Unix seconds)."""
+    try:
+        return os.stat(Path(path).parent).st_mtime >= since  # noqa: PTH116  (as in tail.files)
+    except OSError:
+        return True
+
+
+def _places(stats: Iterable[FileStat]) -> set[tuple[str, int, int]]:
+    return {(stat.path, stat.device, stat.inode) for stat in stats}
+
+
+def _list_beside(path: str, globs: Iterable[str]) -> list[FileStat]:
     paths: set[str] = set()
     try:
         with os.scandir(Path(path).parent) as entries:

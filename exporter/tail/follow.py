@@ -29,9 +29,10 @@ UNREAD: Final[frozenset[State]] = frozenset({"refused", "compressed"})
 class Tail:
     """A file and our place in it.
 
-    `fresh` until its content could be told from other files', nothing is read before; `judged` once nothing of the open
-    record waits for silence; `since` when the oldest byte not yet committed was seen (Unix
-    seconds); `uncommitted` the bytes evaluated since the last commit.
+    `fresh` until its content could be told from other files', nothing is read before; `judged` once
+    nothing of the open record waits for silence; `begun` when this content was first met, and
+    `since` when the oldest byte not yet committed was seen (both Unix seconds); `uncommitted` the
+    bytes evaluated since the last commit.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Tail:
     head: bytes = b""
     tail: bytes = b""
     grown: float = 0.0
+    begun: float = 0.0
     seen: float = 0.0
     dirty: bool = True
     judged: bool = True
@@ -75,6 +77,7 @@ class Tail:
             head=row.head,
             tail=row.tail,
             grown=row.grown,
+            begun=row.grown,
             seen=row.seen,
             dirty=False,
             judged=False,

@@ -32,7 +32,7 @@ class Followed:
 
     def add(self, log: str, stat: FileStat, file: OpenFile, now: float) -> Tail:
         """Follow one more file, from its beginning."""
-        tail = Tail(self._next, log, stat.path, stat.device, stat.inode, file=file, grown=now, seen=now)
+        tail = Tail(self._next, log, stat.path, stat.device, stat.inode, file=file, grown=now, begun=now, seen=now)
         self._next += 1
         self.tails.append(tail)
         return tail
@@ -43,9 +43,9 @@ class Followed:
         self.tails.remove(tail)
         self.gone.append(tail.id)
 
-    def by_key(self, key: tuple[int, int]) -> Tail | None:
-        """Return the file with this device and inode."""
-        return next((tail for tail in self.tails if tail.key == key), None)
+    def by_key(self, key: tuple[int, int], *, but: Tail | None = None) -> Tail | None:
+        """Return the file with this device and inode, other than `but`."""
+        return next((tail for tail in self.tails if tail.key == key and tail is not but), None)
 
     def rotation(self, tail: Tail, kind: str) -> None:
         """Count a rotation."""

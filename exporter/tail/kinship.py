@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 COMPRESSED_MARKS: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 """How gzip (RFC 1952), zstd (RFC 8878), bzip2 and xz files begin."""
+_SEARCHES: Final = 10
+"""How often a file is sought again, where files were renamed during the search."""
 
 
 def is_utf16(data: bytes) -> bool:
@@ -135,9 +137,22 @@ def find_beside(
     Compressed files come last, since their originals may still be there. Raises ReadError where
     the file itself is found, and cannot be read at present.
     """
+    globs = tuple(globs)
+    for _ in range(_SEARCHES):
+        found, moved = _search_beside(lost, held, globs)
+        if found is not None or not moved:
+            return found
+    return None
+
+
+def _search_beside(
+    lost: Tail, held: AbstractSet[tuple[int, int]], globs: Iterable[str]
+) -> tuple[tuple[FileStat, OpenFile] | None, bool]:
+    """Search once; tell also whether a file was renamed between its listing and its opening."""
     certain = lost.position >= fingerprint.CERTAIN
     candidates = [stat for stat in beside(lost.path, globs) if (stat.device, stat.inode) not in held]
     candidates.sort(key=lambda stat: ((stat.device, stat.inode) != lost.key, stat.path.endswith(".gz")))
+    moved = False
     for stat in candidates:
         same = (stat.device, stat.inode) == lost.key
         if not same and not certain:
@@ -145,15 +160,19 @@ def find_beside(
         try:
             file = open_content(stat.path)
         except Vanished:
+            moved = True
             continue
         except ReadError:
             if same:
                 raise
             continue
         try:
-            if file.holds(lost.head, lost.tail, lost.position):
-                return stat, file
+            opened = file.stat()
+            if (opened.device, opened.inode) != (stat.device, stat.inode):
+                moved = True
+            elif file.holds(lost.head, lost.tail, lost.position):
+                return (stat, file), moved
         except ReadError:
             pass  # a candidate that cannot be read is none
         file.close()
-    return None
+    return None, moved

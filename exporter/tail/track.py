@@ -7,12 +7,13 @@ counted through `report`, in the same transaction as the positions.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporter.tail import fingerprint
 from exporter.tail.continuity import Continuity
-from exporter.tail.discover import beside, discover, listing_problem
+from exporter.tail.discover import discover, listing_problem
 from exporter.tail.files import OpenFile, ReadError, Vanished
 from exporter.tail.follow import UNREAD
 from exporter.tail.followed import Followed
@@ -53,7 +54,7 @@ class Tracker:
         self._logs = logs
         self._followed = Followed(tails, {log.name: log.rotated for log in logs}, report)
         self._troubles = Troubles(report, warn)
-        self.content = Continuity(self._followed, report, warn)
+        self.content = Continuity(self._followed, partial(self._open, inflate=True), report, warn)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._at_end: dict[tuple[int, int], int] = {}
@@ -115,6 +116,10 @@ class Tracker:
                 tail.measure(now)
 
     def _sighted(self, log: str, tail: Tail, stat: FileStat, now: float) -> None:
+        if tail.state in {"missing", "unlinked"} and tail.file is None and not self._returned(tail, stat, now):
+            self._gone(tail)
+            self._unknown(log, stat, now)
+            return
         if tail.log != log:
             tail.log, tail.dirty = log, True
         if tail.state == "active" and tail.path != stat.path:
@@ -130,6 +135,22 @@ class Tracker:
         idle = stat.size == tail.position and stat.modified == tail.modified and now - tail.grown > HOLD
         if tail.file is None and not idle:
             self._reopen(tail, stat, now)
+
+    def _returned(self, tail: Tail, stat: FileStat, now: float) -> bool:
+        """Tell whether a file that was gone is what was sighted, and not another that has its inode now."""
+        file = self._open(tail.log, stat, now, inflate=True)
+        if file is None:
+            return True  # not to be told at present
+        try:
+            return file.holds(tail.head, tail.tail, tail.position)
+        finally:
+            file.close()
+
+    def _gone(self, tail: Tail) -> None:
+        """Give up a file that is gone for good."""
+        if tail.state == "unlinked" and tail.unread:
+            self._followed.loss(tail, "deleted", tail.unread)
+        self._followed.drop(tail)
 
     def _reopen(self, tail: Tail, stat: FileStat, now: float) -> None:
         """Open a known file again, and go on where we were if its content is still the same."""
@@ -175,9 +196,7 @@ class Tracker:
         elif tail.file is not None:
             self._moved(tail, taken, now)
         elif tail.state == "unlinked":
-            if tail.unread:
-                self._followed.loss(tail, "deleted", tail.unread)
-            self._followed.drop(tail)
+            self._gone(tail)
         elif tail.state == "active" or tail.unread or now - tail.grown <= HOLD:
             self._search(tail, now)
 
@@ -202,7 +221,7 @@ class Tracker:
             return
         if tail.state == "active":
             self._followed.rotation(tail, rotation_kind(tail, links, taken))
-            self._find_between(tail, now)
+            self.content.find_between(tail, tail.seen - _TICK, now)
         state = "rotated" if links else "unlinked"
         tail.dirty = tail.dirty or tail.state != state
         tail.state = state  # type: ignore[assignment]  # one of two literals
@@ -213,26 +232,13 @@ class Tracker:
         found = self.content.inherit(tail)
         if tail.state == "active":
             self._followed.rotation(tail, "renamed" if found else "deleted")
-            self._find_between(tail, now)
+            self.content.find_between(tail, tail.seen - _TICK, now)
         if found:
             self._followed.drop(tail)
             return
         if tail.unread or now - tail.grown < HOLD:
             self._followed.loss(tail, "deleted", tail.unread)
         tail.state, tail.dirty = "missing", True
-
-    def _find_between(self, tail: Tail, now: float) -> None:
-        """Follow the files that came to the path of `tail` and were rotated in turn since it was seen there."""
-        name = Path(tail.path).name
-        for stat in beside(tail.path, self._followed.rotated[tail.log]):
-            late = stat.modified > tail.seen - _TICK and Path(stat.path).name.startswith(name)
-            if not late or stat.path == tail.path or self._followed.by_key((stat.device, stat.inode)):
-                continue
-            file = self._open(tail.log, stat, now, inflate=True)
-            if file is not None:
-                found = self._followed.add(tail.log, stat, file, now)
-                found.state = "rotated"
-                self._followed.rotation(found, "renamed")
 
     def _unknown(self, log: str, stat: FileStat, now: float) -> None:
         key = (stat.device, stat.inode)
@@ -255,9 +261,7 @@ class Tracker:
         for tail in list(self.tails):
             idle = now - max(tail.grown, tail.seen)
             if tail.state == "unlinked" and idle > UNLINKED_QUIET:
-                if tail.unread:
-                    self._followed.loss(tail, "deleted", tail.unread)
-                self._followed.drop(tail)
+                self._gone(tail)
             elif idle > FORGET or self.content.finished(tail):
                 self._followed.drop(tail)
             elif not tail.unread and now - tail.grown > HOLD and not tail.fresh:

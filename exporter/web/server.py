@@ -1,8 +1,10 @@
 """Serves an ASGI application from a thread of its own, with bounds on what clients can hold.
 
 A client may hold a connection open only for as long as it asks something: each request has to be
-complete, and its answer taken, within `REQUEST_SECONDS`. Connections beyond `MAX_CONNECTIONS` are
-closed at once, as each takes a file descriptor that the logs may need. uvicorn's own
+complete, and its answer taken, within `REQUEST_SECONDS`. There are `MAX_CONNECTIONS` at most, as each
+takes a file descriptor that the logs may need; beyond them the one that was served longest ago gives
+way to a new one, so that half-open connections cannot keep Prometheus out. What a connection can take of
+memory is bounded by what is read at once, and by one answer that waits to be taken. uvicorn's own
 `limit_concurrency` is not used: it would refuse requests on connections that Prometheus has.
 """
 
@@ -14,7 +16,7 @@ import errno
 import logging
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -24,14 +26,19 @@ from exporter.errors import UserError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-MAX_CONNECTIONS = 400
+MAX_CONNECTIONS = 600
 REQUEST_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75
 """Longer than the usual scrape intervals, so that Prometheus can keep its connection."""
 
 _LAST_PORT = 65535
-_BACKLOG = 128
+_BACKLOG = 512
 _HEADER_BYTES = 16 * 1024
+"""A request's size, since it has no body. It is also what is read at once: asyncio's 256 KiB would add up."""
+_SEND_BUFFER = 128 * 1024
+"""What the kernel holds of answers that a client does not take; several megabytes where nothing is said."""
+_PATIENCE_SECONDS = 2.0
+"""How long a connection is left alone, after it was made or served, before it has to give way."""
 _GRACE_SECONDS = 1
 """How long stop() lets answers be finished before it aborts their connections."""
 
@@ -86,6 +93,7 @@ def _configure(app: ASGIApp, request_seconds: float, keep_alive_seconds: int) ->
 
     class Protocol(_Protocol):
         seconds = request_seconds
+        served = {}  # noqa: RUF012  (one for each server: its protocol is a class of its own)
 
     return uvicorn.Config(
         app,
@@ -153,14 +161,27 @@ class _Protocol(H11Protocol):
     """
 
     seconds: float
+    served: ClassVar[dict[_Protocol, float]]
+    """All connections of the server, by the loop's time when they were made or last served, the oldest first."""
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base does
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        transport.max_size = _HEADER_BYTES  # type: ignore[attr-defined]  # no parameter leads to it
+        transport.set_write_buffer_limits(high=0)  # the next answer waits until this one is taken
+        if len(self.served) >= MAX_CONNECTIONS and not self._make_room():
             transport.abort()
-        else:
-            self._set_deadline()
+            return
+        self.served[self] = self.loop.time()
+        self._set_deadline()
+
+    def _make_room(self) -> bool:
+        oldest, since = next(iter(self.served.items()))
+        if self.loop.time() - since < _PATIENCE_SECONDS:
+            return False
+        del self.served[oldest]
+        oldest.transport.abort()
+        return True
 
     def data_received(self, data: bytes) -> None:
         if self._deadline is None:
@@ -170,6 +191,8 @@ class _Protocol(H11Protocol):
     def on_response_complete(self) -> None:
         if not self.transport.is_closing():  # where it is closing, the client has to take the answer in time
             self._clear_deadline()
+        if self.served.pop(self, None) is not None:
+            self.served[self] = self.loop.time()
         super().on_response_complete()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -177,6 +200,7 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_deadline()
+        self.served.pop(self, None)
         super().connection_lost(exc)
 
     def _set_deadline(self) -> None:
@@ -202,6 +226,7 @@ def _listen(address: str, port: int) -> socket.socket:
     # Connections inherit this; asyncio does not set it on them. Without it the body, written after the
     # headers, waits for the client's delayed acknowledgement: 40 ms per scrape.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
     return listener
 
 

@@ -117,7 +117,7 @@ def test_scrapes_show_one_snapshot(daemon: Daemon, feed: Feed) -> None:
 
 @pytest.mark.slow
 def test_slow_and_half_open_clients(daemon: Daemon, feed: Feed) -> None:
-    """100 clients that send byte by byte and 100 that send nothing more are cut off after ten seconds, to no one's harm."""
+    """100 clients that send byte by byte and 100 that send no more are cut off after ten seconds, to no one's harm."""
 
     async def abusers() -> list[Answer]:
         slow = await abuse.half_open(daemon.port, 100)

@@ -16,7 +16,9 @@ def seen(path: str, device: int, inode: int) -> tuple[str, FileStat]:
 def test_pairs_by_device_and_inode_then_by_path_and_inode() -> None:
     """Device and inode decide; for closed files path and inode do where devices were numbered anew."""
     same, renumbered, gone = (Tail(number, "app", f"/{number}", 1, number) for number in (1, 2, 3))
-    result = pair([seen("/moved", 1, 1), seen("/2", 9, 2), seen("/3", 9, 4), seen("/x", 9, 3)], [same, renumbered, gone])
+    result = pair(
+        [seen("/moved", 1, 1), seen("/2", 9, 2), seen("/3", 9, 4), seen("/x", 9, 3)], [same, renumbered, gone]
+    )
     assert [(stat.path, tail.id) for _, stat, tail in result.known] == [("/moved", 1), ("/2", 2)]
     assert [stat.path for _, stat in result.unknown] == ["/3", "/x"]
     assert result.unsighted == [gone]

@@ -189,8 +189,20 @@ def test_page_cache_lost_in_a_crash_of_the_machine(daemon: Stepper, logs: Path, 
     assert daemon.losses() == {"possible_losses_total{app,truncated}": 1}
 
 
-def test_truncated_without_a_reboot(daemon: Stepper, logs: Path) -> None:
-    """Without a reboot, or with another head, a shorter file was truncated and begins anew."""
+def test_shorter_with_the_same_head_without_a_reboot(daemon: Stepper, logs: Path) -> None:
+    """Without a reboot no page cache was lost: a shorter file was truncated and begins anew, whatever its head."""
+    log = logs / "laravel.log"
+    append(log, records(0, 100))
+    daemon.settle()
+    daemon.stop()
+    log.write_bytes(records(0, 60))
+    daemon.start()
+    daemon.settle()
+    assert daemon.created() == 160
+
+
+def test_truncated_over_a_reboot(daemon: Stepper, logs: Path) -> None:
+    """With another head, or next to nothing left, a shorter file was truncated and begins anew."""
     log = logs / "laravel.log"
     append(log, records(0, 100))
     daemon.settle()

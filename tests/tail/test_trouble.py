@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from exporter.tail.trouble import LONGEST, Troubles
 
 
@@ -24,7 +26,7 @@ def test_waits_double_up_to_a_minute() -> None:
             world.troubles.note("app", "/a", "io", now)
             world.troubles.note("app", "/a", "io", now)
         now += 1.0
-    gaps = [second - first for first, second in zip(times, times[1:], strict=False)]
+    gaps = [second - first for first, second in pairwise(times)]
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert world.counted == [("app", "io")] * len(times)
     assert world.told == [("app", "io", "/a")]

@@ -1,0 +1,152 @@
+"""From bytes of a file to the ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.catalogue import APP, BUILTIN, OWN, Catalogue
+from exporter.config.schema import LogSettings
+from exporter.ledger.ledger import Ledger
+from exporter.pipeline import BLOCK, Pipeline
+from exporter.records.cut import Ending
+from exporter.tail.files import OpenFile
+from exporter.tail.follow import Tail
+from tests.support.stepper import events, record, records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2025, 10, 26, 1, 30, tzinfo=UTC).timestamp()
+"""In the second pass of the hour that Berlin's clocks show twice."""
+CREATED = (APP + "appointments_created_total", ("public",))
+
+
+class Reader:
+    """A pipeline over one file."""
+
+    def __init__(self, path: Path, data: bytes, **log: object) -> None:
+        path.write_bytes(data)
+        settings = LogSettings("app", (str(path),), **log)  # type: ignore[arg-type]
+        self.ledger = Ledger(Catalogue(BUILTIN, logs=("app",), events=events().names), None, b"k" * 32)
+        self.pipeline = Pipeline([settings], events(), self.ledger)
+        self.tail = Tail(1, "app", str(path), 1, 1, file=OpenFile(str(path)))
+
+    def read(self, *, ending: Ending = Ending.MORE, live: bool = False, now: float = NOW) -> int:
+        length = self.pipeline.fill(self.tail)
+        return self.pipeline.count(self.tail, length, now, ending=ending, live=live)
+
+    def counter(self, name: str, *labels: str) -> float:
+        return self.ledger.state().counters.get((name, labels), 0)
+
+
+def header(time: str, number: int) -> bytes:
+    return record(number).replace(b"2025-10-09 10:53:20", time.encode())
+
+
+def test_reads_block_by_block(tmp_path: Path) -> None:
+    """A file is read in blocks that begin at the open record; each byte counts as read once."""
+    data = records(0, 3000, pad=900)
+    reader = Reader(tmp_path / "a", data)
+    read = []
+    while new := reader.read():
+        read.append(new)
+    assert len(read) > 2
+    assert sum(read) == len(data) == reader.counter(OWN + "read_bytes_total", "app")
+    assert max(read) <= BLOCK
+    assert reader.counter(*CREATED[:1], "public") == 3000
+    assert reader.tail.uncommitted == len(data)
+    assert reader.read() == 0
+
+
+def test_oversized_and_unparsed(tmp_path: Path) -> None:
+    """A record beyond 1 MiB is cut and counted, and so are lines outside any record."""
+    data = b"stray\nlines\n" + record(1, pad=3 << 20) + records(2, 4)
+    reader = Reader(tmp_path / "a", data)
+    while reader.read():
+        pass
+    assert reader.counter(OWN + "oversized_records_total", "app") == 1
+    assert reader.counter(OWN + "unparsed_lines_total", "app") == 2
+    assert reader.counter(APP + "log_records_total", "info") == 3
+
+
+def test_ignored_channels_count_by_level_only(tmp_path: Path) -> None:
+    """Records of ignored channels are counted by level, and are no events."""
+    data = records(0, 2).replace(b"production", b"testing") + record(2)
+    reader = Reader(tmp_path / "a", data, ignore_channels=frozenset({"testing"}))
+    reader.read()
+    assert reader.counter(APP + "log_records_total", "info") == 3
+    assert reader.counter(*CREATED[:1], "public") == 1
+
+
+@pytest.mark.parametrize(
+    ("live", "hour"), [(True, 1), (False, 0)], ids=["live: nearer to now", "history: file order, first pass"]
+)
+def test_repeated_hour(tmp_path: Path, *, live: bool, hour: int) -> None:
+    """A local time that the clock shows twice is resolved live by nearness to now, else by file order."""
+    reader = Reader(tmp_path / "a", header("2025-10-26 02:20:00", 1), timezone="Europe/Berlin")
+    reader.read(live=live)
+    expected = datetime(2025, 10, 26, hour, 20, tzinfo=UTC).timestamp()
+    assert reader.ledger.state().last_events["appointment_created"] == expected
+
+
+def test_second_pass_of_a_repeated_hour_is_remembered(tmp_path: Path) -> None:
+    """Once the times of a file stepped back inside the hour, the rest is the second pass, also in later blocks."""
+    data = b"".join(header(f"2025-10-26 02:{minute}:00", number) for number, minute in enumerate(("50", "10")))
+    reader = Reader(tmp_path / "a", data, timezone="Europe/Berlin")
+    reader.read(now=NOW + 86400)
+    with (tmp_path / "a").open("ab") as file:
+        file.write(header("2025-10-26 02:40:00", 3))
+    reader.tail = Tail.from_row(reader.tail.row())
+    reader.tail.file = OpenFile(str(tmp_path / "a"))
+    reader.read(now=NOW + 86400)
+    last = datetime(2025, 10, 26, 1, 40, tzinfo=UTC).timestamp()
+    assert reader.ledger.state().last_events["appointment_created"] == last
+
+
+def test_history_over_years(tmp_path: Path) -> None:
+    """A block whose times span a change of the clocks, or years, is resolved in file order."""
+    data = header("2023-10-29 02:30:00", 1) + header("2025-01-01 00:00:00", 2)
+    reader = Reader(tmp_path / "a", data, timezone="Europe/Berlin")
+    reader.read()
+    last = datetime(2024, 12, 31, 23, tzinfo=UTC).timestamp()
+    assert reader.ledger.state().last_events["appointment_created"] == last
+
+
+def test_clock_offset(tmp_path: Path) -> None:
+    """The newest live record's time is compared with its arrival, so that a wrong zone shows as hours."""
+    reader = Reader(tmp_path / "a", header("2025-10-26 03:30:00", 1), timezone="UTC")
+    assert reader.pipeline.clock_offset("app") is None
+    reader.read(live=True)
+    assert reader.pipeline.clock_offset("app") == 7200.0
+
+
+def test_impossible_time_is_now(tmp_path: Path) -> None:
+    """A record with a time that does not exist counts as of now."""
+    reader = Reader(tmp_path / "a", header("2025-13-45 99:99:99", 1))
+    reader.read(live=True)
+    assert reader.ledger.state().last_events["appointment_created"] == NOW
+    assert reader.pipeline.clock_offset("app") is None
+
+
+def test_text_without_records(tmp_path: Path) -> None:
+    """A file that holds no record, and one that is shorter than what was read, count no record."""
+    reader = Reader(tmp_path / "a", b"[x] no header\n" * 5000)
+    reader.read()
+    assert reader.counter(OWN + "unparsed_lines_total", "app") == 5000
+    reader.tail.position += 10**6
+    assert reader.read() == 0
+    reader.tail.close()
+    assert reader.pipeline.fill(reader.tail) == 0
+
+
+def test_silence_ends_a_record(tmp_path: Path) -> None:
+    """An event without an end waits for silence, and is then counted."""
+    reader = Reader(tmp_path / "a", b"[2025-10-09 10:53:20] production.INFO: Public booking created")
+    seen = []
+    for ending in (Ending.MORE, Ending.QUIET):
+        reader.read(ending=ending)
+        seen.append((reader.tail.judged, reader.counter(*CREATED[:1], "public")))
+    assert seen == [(False, 0), (True, 1)]
