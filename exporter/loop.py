@@ -41,8 +41,8 @@ POLL_INTERVAL: Final = 1.0
 """The slow poll behind inotify."""
 RETRY_INTERVAL: Final = 1.0
 """A failed commit is tried again after this many seconds."""
-TURN: Final = 64
-"""Blocks read of one file before the next has its turn."""
+TURN: Final = 0.25
+"""Seconds for which one file is read before the next has its turn."""
 
 
 @dataclass(slots=True)
@@ -143,8 +143,8 @@ class Loop:
 
     def _read_blocks(self, tail: Tail) -> bool:
         blocks = 0
-        while (blocks < TURN or not self._start.exposed) and not self._stopping():
-            now = self._clock()
+        begun = now = self._clock()
+        while (abs(now - begun) < TURN or not self._start.exposed) and not self._stopping():
             if now >= self._refresh_at:
                 self.refresh(now)
             live = not self._catching_up and blocks == 0
@@ -155,6 +155,7 @@ class Loop:
                 return False
             self.work = True
             blocks += 1
+            now = self._clock()
             if now >= self._commit_at:
                 self.commit()
                 self.publish()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from exporter.records.parse import Record
     from exporter.tail.follow import Tail
 
-BLOCK: Final = 1 << 20
+BLOCK: Final = 1 << 18
 """Bytes read at a time."""
 _CAPACITY: Final = BLOCK + LIMIT
 """Bytes read where one open record fills a block: enough to cut it at its limit."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from exporter import __version__
 from exporter.catalogue import BUILTIN, Catalogue
-from exporter.checkpoint.store import Store
+from exporter.checkpoint.store import StateError, Store
 from exporter.errors import UserError
 from exporter.ledger.ledger import Ledger
 from exporter.loop import Loop, Start
@@ -75,7 +75,7 @@ class Daemon:
         ledger = Ledger(catalogue, loaded.ledger, loaded.key)
         self.tracker = Tracker(
             settings.logs,
-            [Tail.from_row(row) for row in loaded.files],
+            _tails(loaded, store.path),
             same_boot=loaded.boot in {boot, ""},
             report=self._report,
             warn=_warn,
@@ -232,6 +232,15 @@ def _on_signals(stop: Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _tails(loaded: Loaded, path: Path) -> list[Tail]:
+    try:
+        return [Tail.from_row(row) for row in loaded.files]
+    except ValueError:
+        raise StateError(
+            f"{path}: a file's row is damaged; run `booking-exporter state reset` to begin anew at the ends of the files"
+        ) from None
 
 
 def _is_exposed(loaded: Loaded) -> bool:

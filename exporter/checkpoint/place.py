@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from exporter.checkpoint import migrations
 from exporter.checkpoint.errors import DamagedError, StateError
 from exporter.checkpoint.mounts import network_file_system
-from exporter.checkpoint.rows import KEY, META_UPSERT
+from exporter.checkpoint.rows import KEY, KEY_BYTES, META_UPSERT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ def build(path: Path, meta: Mapping[str, str]) -> None:
         connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("BEGIN IMMEDIATE")
         migrations.create(connection)
-        connection.executemany(META_UPSERT, {KEY: os.urandom(32).hex(), **meta}.items())
+        connection.executemany(META_UPSERT, {KEY: os.urandom(KEY_BYTES).hex(), **meta}.items())
         connection.execute("COMMIT")
     finally:
         connection.close()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from exporter.model import Changes, SeriesKey
 
 KEY = "key"
+KEY_BYTES = 32
 COMMITTED = "committed"
 EXPOSED = "exposed"
 STATE_LOST = "state_lost"
@@ -54,7 +55,7 @@ def read(connection: sqlite3.Connection, *, created: bool, lost: bool) -> Loaded
             ledger=_ledger(connection) if meta.get(COMMITTED) == "1" else None,
             files=tuple(_files(connection)),
             logs=frozenset(name for (name,) in connection.execute("SELECT name FROM logs")),
-            key=bytes.fromhex(meta[KEY]),
+            key=_key(meta[KEY]),
             exposed=meta.get(EXPOSED) == "1",
             state_lost=float(meta[STATE_LOST]) if meta.get(STATE_LOST) else None,
             start_at_end=meta.get(START_AT_END) == "1",
@@ -164,6 +165,13 @@ def _histograms(connection: sqlite3.Connection) -> Iterable[tuple[SeriesKey, His
     ):
         value = HistogramValue(tuple(map(int, json.loads(buckets))), total, tuple(map(float, json.loads(bounds))))
         yield (metric, _labels(labels)), value
+
+
+def _key(text: str) -> bytes:
+    key = bytes.fromhex(text)
+    if len(key) != KEY_BYTES:
+        raise ValueError("no key")
+    return key
 
 
 def _labels(text: str) -> tuple[str, ...]:

@@ -216,6 +216,11 @@ class Store:
         return store
 
     def _prepare(self) -> None:
+        with _readable():
+            self._check_and_migrate()
+        _read(self._connection, created=self.created, lost=self.lost)
+
+    def _check_and_migrate(self) -> None:
         for statement in _PREPARATIONS:
             self._connection.execute(statement).fetchall()
         _check(self._connection)
@@ -223,7 +228,6 @@ class Store:
         mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":  # pragma: no cover - needs a file system without shared memory
             raise StateError(f"{self.path}: its file system lacks what SQLite's WAL needs; name another state.path")
-        _read(self._connection, created=self.created, lost=self.lost)
 
     def _check_in_place(self) -> None:
         try:
@@ -262,17 +266,25 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def _read(connection: sqlite3.Connection, *, created: bool, lost: bool) -> Loaded:
-    try:
+    with _readable():
         return rows.read(connection, created=created, lost=lost)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DamagedError("unreadable rows") from error
 
 
 def _read_only(path: Path, mode: str) -> Loaded:
     uri = f"{path.absolute().as_uri()}?{mode}"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)) as connection:
-        migrations.check_version(connection, path)
+        with _readable():
+            migrations.check_version(connection, path)
         return _read(connection, created=False, lost=False)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what values that no daemon wrote lead to into DamagedError; SQLite's own texts may be broken UTF-8."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise DamagedError("unreadable rows") from error
 
 
 @contextmanager

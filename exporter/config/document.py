@@ -44,7 +44,7 @@ class _Loader(yaml.SafeLoader):
         """Construct the node; a value that its tag refuses (`!!int x`) is an error with its place."""
         try:
             return super().construct_object(node, deep=deep)
-        except (ValueError, KeyError, AttributeError, TypeError):
+        except (ValueError, LookupError, AttributeError, TypeError):
             tag = node.tag.removeprefix("tag:yaml.org,2002:")
             raise yaml.constructor.ConstructorError(None, None, f"no {tag} value", node.start_mark) from None
 

@@ -90,6 +90,10 @@ def parse_document(source: Source) -> Document:
         raise EventError(f"{source.name}:{line}: not valid YAML: {error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:  # a control character; a date that does not exist
         raise EventError(f"{source.name}:1: not valid YAML: {str(error).splitlines()[0]}") from None
+    except (LookupError, AttributeError, TypeError):  # how PyYAML fails on `!!bool x` and the like
+        raise EventError(f"{source.name}:1: not valid YAML: a value is not what its tag says") from None
+    except RecursionError:
+        raise EventError(f"{source.name}:1: not valid YAML: values are nested too deeply") from None
     if doubled:
         raise EventError(*(f"{source.name}:{one}" for one in doubled))
     return Document(source.name, data, lines)

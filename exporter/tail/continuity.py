@@ -193,7 +193,9 @@ class Continuity:
             if not late or stat.path == tail.path or followed.by_key((stat.device, stat.inode), but=unheld):
                 continue
             file = self._open(tail.log, stat, now)
-            if file is not None:
+            if file is not None and kinship.copies(file, tail.path):
+                file.close()
+            elif file is not None:
                 found = followed.add(tail.log, stat, file, now)
                 found.state = "rotated"
                 followed.rotation(found, "renamed")

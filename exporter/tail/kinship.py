@@ -128,6 +128,20 @@ def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
     return None
 
 
+def copies(file: OpenFile, path: str) -> bool:
+    """Tell whether an open file is, or may become, a copy of what is at `path`, by its beginning. Raises ReadError."""
+    data = file.head()
+    try:
+        there = OpenFile(path)
+    except (ReadError, Vanished):
+        return not data
+    try:
+        head = there.head()
+    finally:
+        there.close()
+    return not data or (head != b"" and (data.startswith(head) or head.startswith(data)))
+
+
 def find_beside(
     lost: Tail, held: AbstractSet[tuple[int, int]], globs: Iterable[str]
 ) -> tuple[FileStat, OpenFile] | None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.packages import lacking
-from tests.torture.campaign import Campaign, Measure
+from tests.torture.campaign import Campaign
 from tests.torture.crash import Site, compiler
+from tests.torture.live import Measure
 
 if TYPE_CHECKING:
     from pathlib import Path

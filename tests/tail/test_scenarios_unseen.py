@@ -86,6 +86,26 @@ def test_truncated_and_then_renamed_while_off(daemon: Stepper, logs: Path) -> No
     assert (daemon.created(), daemon.losses()) == (40, {})
 
 
+def test_copy_in_the_making_after_a_truncation(daemon: Stepper, logs: Path) -> None:
+    """While a rotation follows another at once, the copy that is being made is not read beside its original."""
+    log, copy = logs / "laravel.log", logs / "laravel.log.1"
+    append(log, records(0, 10))
+    daemon.settle()
+    append(log, records(10, 20))
+    copytruncate(log, daemon)
+    append(log, records(20, 40))
+    copy.rename(logs / "laravel.log.2")
+    data = log.read_bytes()
+    copy.write_bytes(data[: len(data) // 2])
+    daemon.step()
+    copy.write_bytes(data)
+    daemon.settle()
+    os.truncate(log, 0)
+    append(log, records(40, 50))
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (50, {})
+
+
 def test_inode_of_a_deleted_file_used_again(daemon: Stepper, logs: Path) -> None:
     """A new file on the inode of one that was read to its end and deleted is read, and there is no loss."""
     log, other = logs / "laravel.log", logs / "laravel-other.log"

@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.torture.campaign import Campaign, Measure
+from tests.torture.campaign import Campaign
 from tests.torture.crash import compiler
+from tests.torture.live import Measure
 
 if TYPE_CHECKING:
     from tests.torture.campaign import Figures

@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from threading import Event, Thread
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -22,6 +21,7 @@ from tests.support.monitor import Monitor
 from tests.support.oracle import differences
 from tests.torture.births import Births
 from tests.torture.crash import HOWS, Plan, Site, build
+from tests.torture.live import Live, Measure
 from tests.torture.lives import ForkedDaemon, Nursery
 from tests.torture.power import lose_power
 from tests.torture.writer import BulkWriter
@@ -56,27 +56,6 @@ STOPPING = (
 """The calls of an orderly stop."""
 WAL_FRAME = 4096 + 24
 """Bytes of a frame, https://sqlite.org/fileformat2.html#the_write_ahead_log"""
-PAUSE = 0.03
-"""Seconds between two pieces of the writer, on average."""
-PIECES = 20
-"""In so many pieces the share of one life is written."""
-TRICKLE = 3
-"""Records in a piece once the share of this life is written, so that the daemon never idles."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """How much a campaign does."""
-
-    kills: int
-    records: int
-    rotations: int
-    seed: int
-
-    @property
-    def births(self) -> int:
-        """How many of the kills hit first starts."""
-        return self.kills // 10
 
 
 @dataclass(slots=True)
@@ -102,70 +81,6 @@ class Figures:
     def faults(self) -> list[str]:
         """All that must not be."""
         return self.differences + self.falls
-
-
-class Live(Thread):
-    """Writes without rest, with rotations at random places, until closed; while paused it does nothing.
-
-    The pace is `allow`'s: a share of all records per life of the daemon, and only a trickle where
-    a life outlasts its share.
-    """
-
-    def __init__(self, writer: BulkWriter, measure: Measure) -> None:
-        super().__init__(daemon=True)
-        self.writer = writer
-        self.error: BaseException | None = None
-        self._rng = Random(measure.seed + 1)
-        self._turns = sorted(self._rng.randrange(measure.records) for _ in range(measure.rotations))
-        self._piece = max(TRICKLE, measure.records // measure.kills // PIECES)
-        self._allowed = 0
-        self._go, self._hurry, self._resting, self._closing = Event(), Event(), Event(), Event()
-
-    def allow(self, records: int) -> None:
-        """Write up to `records` in all, then a trickle."""
-        self._allowed = records
-        self._hurry.clear()
-        self._go.set()
-
-    def finish(self) -> None:
-        """Write the rest of what is allowed without pauses, and rest; return when that is so."""
-        self._resting.clear()
-        self._hurry.set()
-        self._resting.wait()
-        if self.error is not None:
-            raise self.error
-
-    def close(self) -> None:
-        """End the thread and close the files."""
-        self._closing.set()
-        self._go.set()
-        self.join()
-        self.writer.close()
-
-    def run(self) -> None:
-        """Write until closed."""
-        try:
-            while self._go.wait() and not self._closing.is_set():
-                left = self._allowed - self.writer.records
-                if left <= 0 and self._hurry.is_set():
-                    self._go.clear()
-                    self._resting.set()
-                    continue
-                self._write(2 * self._piece if left > 0 else TRICKLE)
-                self._hurry.wait(self._rng.random() * 2 * PAUSE)
-        except BaseException as error:  # noqa: BLE001 - shown by the campaign's own thread
-            self.error = error
-        finally:
-            self._resting.set()
-
-    def _write(self, most: int) -> None:
-        self.writer.write(self._rng.randrange(1, most + 1))
-        while self._turns and self.writer.records >= self._turns[0]:
-            before = self.writer.rotations.total()
-            self._rng.choice((self.writer.rotate_by_rename, self.writer.copytruncate, self.writer.switch_day))()
-            if self.writer.rotations.total() == before:
-                break  # nothing in the file yet; the next turn tries again
-            self._turns.pop(0)
 
 
 class Campaign:
