@@ -239,7 +239,7 @@ def _tails(loaded: Loaded, path: Path) -> list[Tail]:
         return [Tail.from_row(row) for row in loaded.files]
     except ValueError:
         raise StateError(
-            f"{path}: a file's row is damaged; run `booking-exporter state reset` to begin anew at the ends of the files"
+            f"{path}: the row of a file is damaged; `booking-exporter state reset` begins anew at the ends of the files"
         ) from None
 
 

@@ -18,7 +18,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Buffer = bytes | bytearray | memoryview
+    Buffer = bytes | bytearray
 
 
 class Json(Enum):
@@ -34,12 +34,10 @@ class Json(Enum):
     """The text is no JSON value."""
 
 
-_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
-_TOKEN: Final = re.compile(
-    rb'([{\[])|([}\]])|[,:]|%b"(?=[,:}\]]|\Z)|(?:-?\d[\d.eE+-]{0,40}|true|false|null)(?=[,}\]])' % _STRING, re.DOTALL
-)
-_OPEN_STRING: Final = re.compile(rb"%b\\?\Z" % _STRING, re.DOTALL)
-_REST_OF_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+("(?=[,:}\]]|\Z)|\\?\Z)', re.DOTALL)
+_TOKEN: Final = re.compile(rb'([{\[])|([}\]])|[,:]|"|(?:-?\d[\d.eE+-]{0,40}|true|false|null)(?=[,}\]])')
+_QUOTE: Final = ord('"')
+_BACKSLASH: Final = ord("\\")
+_BEHIND_STRING: Final = frozenset(b",:}]")
 _CUT_TOKEN: Final = re.compile(rb"[\da-zE.+-]{1,42}\Z")
 _CANDIDATE: Final = re.compile(rb" (?=[{\[])")
 _LINE_END: Final = re.compile(rb"[ \r]*(?:\n|\Z)")
@@ -59,9 +57,15 @@ def json_end(text: Buffer, start: int, end: int, depth: int = 0) -> tuple[Json, 
     while pos < end:
         token = _TOKEN.match(text, pos, end)
         if token is None:
-            if _OPEN_STRING.match(text, pos, end):
-                return Json.STRING, pos, depth
             return (Json.OPEN if _CUT_TOKEN.match(text, pos, end) else Json.BROKEN), pos, depth
+        if text[pos] == _QUOTE:
+            closing = _string_end(text, pos + 1, end)
+            if closing < 0:
+                return Json.STRING, pos, depth
+            if closing + 1 < end and text[closing + 1] not in _BEHIND_STRING:
+                return Json.BROKEN, pos, depth
+            pos = closing + 1
+            continue
         pos = token.end()
         if token.group(1):
             depth += 1
@@ -72,6 +76,19 @@ def json_end(text: Buffer, start: int, end: int, depth: int = 0) -> tuple[Json, 
     return Json.OPEN, pos, depth
 
 
+def _string_end(text: Buffer, start: int, end: int) -> int:
+    """Return the offset of the quote that closes the string whose text begins at `start`, or -1 where none does."""
+    quote = text.find(b'"', start, end)
+    while quote >= 0:
+        before = quote
+        while before > start and text[before - 1] == _BACKSLASH:
+            before -= 1
+        if (quote - before) % 2 == 0:
+            break
+        quote = text.find(b'"', quote + 1, end)
+    return quote
+
+
 def resume(text: Buffer, start: int, end: int, depth: int, *, in_string: bool) -> tuple[Json, int, int]:
     """Scan on within a context at whose byte `start` the depth is `depth`, inside a string or between tokens.
 
@@ -79,12 +96,12 @@ def resume(text: Buffer, start: int, end: int, depth: int, *, in_string: bool) -
     context that closes anywhere before is BROKEN.
     """
     if in_string:
-        rest = _REST_OF_STRING.match(text, start, end)
-        if rest is None:
-            return Json.BROKEN, start, depth
-        if not rest.group(1).endswith(b'"'):
+        closing = _string_end(text, start, end)
+        if closing < 0:
             return Json.STRING, start, depth
-        start = rest.end()
+        if closing + 1 < end and text[closing + 1] not in _BEHIND_STRING:
+            return Json.BROKEN, start, depth
+        start = closing + 1
     status, pos, depth = json_end(text, start, end, depth)
     if status is Json.CLOSED and _behind_extra(text, pos, end) != end:
         status = Json.BROKEN

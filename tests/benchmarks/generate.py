@@ -1,77 +1,176 @@
 """Writes the logs that the benchmarks read: `python -m tests.benchmarks.generate sparse 300 FILE`.
 
-Two kinds, both from a seed: `sparse` (2 % of the records are events, the others queries, plain
-lines and stack traces, as in a real app) and `dense` (every record is an event). Every event is
-told by one record with a number of its own, so that a program without memory of earlier records
-(such as one for mtail) can count the same.
+Two kinds, both from a seed: `sparse` (2 % of the records are events; queries, transcripts, plain
+lines and stack traces are the rest, in the shares that public Laravel logs have: one record in
+eight with a trace, two thirds of the bytes in traces, about 1 KB a record) and `dense` (every
+record is an event, with the contexts that the app logs). Both come in Monolog's line format and in
+its JSON format. Every event is told by one record with a number of its own, so that a program
+without memory of earlier records (such as one for mtail) can count the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 SEED = 20251006
 CHUNK = 1 << 20
+POOL = 400
+"""Bodies prepared of each kind of record; numbers and times differ in each copy."""
+NUMBER = 918273645
+"""Stands in a prepared body for the record's number."""
 
 FRAME = (
-    b"#%d /var/www/api-gateway/vendor/laravel/framework/src/Illuminate/Pipeline/Pipeline.php(%d): "
-    b"Illuminate\\Pipeline\\Pipeline->handle(Object(Illuminate\\Http\\Request), Object(Closure))\n"
+    "#%d /var/www/api-gateway/vendor/laravel/framework/src/Illuminate/%s(%d): Illuminate\\%s->handle(Object(Closure))\n"
 )
-TRACE = b"".join(FRAME % (number, 100 + number) for number in range(30))
-FAMILY = "🚨 DUPLICATE BOOKING PREVENTION: ".encode()
+PLACES = ("Pipeline/Pipeline.php", "Database/Connection.php", "Routing/Router.php", "Queue/Worker.php")
+NAMES = ("Ada Beispiel", "Zoë Muster", "Łukasz Probe", "李 试例", "Jürgen Größe")
+FAMILY = "🚨 DUPLICATE BOOKING PREVENTION: "
 
-EVENTS = (
-    b"ERROR: " + FAMILY + b'Stale booking detected from Cal.com idempotency {"booking_id":%d,"age_seconds":-2041.5} \n',
-    b"ERROR: " + FAMILY + b'Call ID mismatch - other call {"booking_id":%d,"age_seconds":-12.25} \n',
-    b"ERROR: " + FAMILY + b'Appointment with this Cal.com booking ID already exists {"calcom_booking_id":"%d"} \n',
-    b'ERROR: Failed to save appointment record to database {"error":"%d for key \'unique_calcom_v2_booking_id\'"} \n',
-    b'INFO: COMPLETE Cal.com Booking Response Analysis {"booking_id":%d,"booking_age_seconds":-0.75} \n',
-    b'INFO: Cal.com booking successful and validated {"booking_id":%d,"freshness_validated":true} \n',
-    b'INFO: Local appointment record created {"appointment_id":%d} \n',
-    b'INFO: Appointment created immediately after Cal.com booking {"appointment_id":%d} \n',
-    b'INFO: Appointment created from booking {"appointment_id":%d} \n',
-    b'INFO: Public booking created {"appointment_id":%d} \n',
-    b'WARNING: PRE-SYNC CONFLICT: Slot already booked in database {"existing_appointment_id":%d} \n',
-    b'ERROR: CRITICAL: Cal.com booked WRONG time - rejecting booking! {"booking_id":%d} \n',
-    b'WARNING: [SLOT_LOCK] Lock conflict {"lock_key":"booking_lock:%d"} \n',
-    b'INFO: IDEMPOTENCY: Returning cached booking result {"appointment_id":%d} \n',
-    b'INFO: IDEMPOTENCY: Cached successful booking result {"appointment_id":%d} \n',
-    b'WARNING: Duplicate booking attempt blocked (SYNC) {"call_id":%d} \n',
-    b'ERROR: Cal.com booking failed {"call_id":%d,"status":422} \n',
-    b'WARNING: SAGA Compensation: Attempting to cancel {"calcom_booking_id":"%d"} \n',
-    b'INFO: [Cal.com] Webhook received {"event":"BOOKING.CREATED","id":%d} \n',
-    b'INFO: Webhook Event Processed {"id":%d,"provider":"calcom"} \n',
-    b'INFO: Duplicate check performance {"call_id":%d,"query_time_ms":0.5,"result":"unique"} \n',
-)
+Body = tuple[str, str, dict[str, Any]]
+"""A record's level, message and context."""
 
 
-def _event(rng: Random, number: int) -> bytes:
-    return rng.choice(EVENTS) % number
+def _person(rng: Random) -> dict[str, Any]:
+    name = rng.choice(NAMES)
+    return {
+        "name": name,
+        "email": f"kunde{rng.randrange(999)}@example.test",
+        "timeZone": "Europe/Berlin",
+        "language": {"locale": "de"},
+        "absent": False,
+        "phoneNumber": None,
+    }
 
 
-def _any(rng: Random, number: int) -> bytes:
-    draw = rng.random()
-    if draw < 0.02:
-        return _event(rng, number)
-    if draw < 0.08:
-        return b'ERROR: Something failed {"exception":"[object] (RuntimeException(code: 0): boom)\n' + TRACE + b'"} \n'
-    if draw < 0.2:
-        return b"DEBUG: plain words  \n"
-    return (
-        b'INFO: [14 MB] QUERY {"sql":"select * from `calls` where `retell_call_id` = ? limit 1",'
-        b'"bindings":["call_c16e0a04dce8c2b10c92b5f6%d"],"time_ms":0.83} \n' % number
+def _trace(rng: Random) -> str:
+    frames = rng.randrange(10, 60)
+    return "".join(FRAME % (n, rng.choice(PLACES), 100 + n, "Pipeline\\Pipeline") for n in range(frames))
+
+
+def _rejection(rng: Random) -> dict[str, Any]:
+    return {
+        "booking_id": NUMBER,
+        "created_at": "2025-10-06T10:02:48+02:00",
+        "age_seconds": -rng.randrange(120, 200000) / 4,
+        "freshness_threshold_seconds": 30,
+        "current_call_id": f"call_{rng.randbytes(13).hex()}",
+        "booking_metadata_call_id": f"call_{rng.randbytes(13).hex()}",
+        "booking_attendees": [_person(rng)],
+        "requested_time": "2025-12-09 18:15",
+        "reason": "Cal.com returned existing booking instead of creating new one",
+    }
+
+
+def _analysis(rng: Random) -> dict[str, Any]:
+    keys = ["id", "uid", "title", "description", "hosts", "status", "start", "end", "duration", "metadata", "attendees"]
+    host = {"id": 1414768, "name": "Jürgen Muster", "email": "host@example.test", "username": "jm"}
+    data = {
+        "id": NUMBER,
+        "uid": rng.randbytes(11).hex(),
+        "title": f"Beratung à la carte zwischen Salon und {rng.choice(NAMES)}",
+        "description": 'Wunsch: \\ "kurz" / Tel: +49 151 …',
+        "hosts": [host],
+        "status": "accepted",
+        "start": "2025-12-13T14:15:00.000Z",
+        "attendees": [_person(rng)],
+    }
+    return {
+        "booking_id": NUMBER,
+        "response_structure": {"has_data_key": True, "has_user": False, "data_keys": keys},
+        "hosts_array": [host],
+        "full_response": {"status": "success", "data": data},
+        "freshness_check_passed": True,
+        "booking_age_seconds": -rng.randrange(1, 20) / 4,
+    }
+
+
+def _failed_save(rng: Random) -> dict[str, Any]:
+    sql = "insert into `appointments` (`company_id`, `customer_id`, `service_id`, `starts_at`, `calcom_v2_booking_id`)"
+    error = (
+        f"SQLSTATE[23000]: Integrity constraint violation: 1062 Duplicate entry '{NUMBER}' for key "
+        f"'unique_calcom_v2_booking_id' (Connection: mysql, SQL: {sql} values (15, {rng.randrange(999)}, 42, ?, ?))"
     )
+    return {"error": error, "call_id": rng.randrange(99999), "trace": _trace(rng)}
 
 
-KINDS = {"sparse": _any, "dense": _event}
+def _events(rng: Random) -> list[Body]:
+    booked = {"appointment_id": NUMBER, "customer": rng.choice(NAMES), "service": "Beratung", "calcom_id": "x1"}
+    conflict = {"existing_appointment_id": NUMBER, "existing_customer": rng.choice(NAMES), "company_id": 15}
+    duplicate = {"existing_appointment_id": 1, "new_customer_name": rng.choice(NAMES), "calcom_booking_id": str(NUMBER)}
+    cached = {"call_id": f"call_{rng.randbytes(13).hex()}", "appointment_id": NUMBER}
+    return [
+        ("ERROR", FAMILY + "Stale booking detected from Cal.com idempotency", _rejection(rng)),
+        ("ERROR", FAMILY + "Call ID mismatch - booking belongs to different call", _rejection(rng)),
+        ("ERROR", FAMILY + "Appointment with this Cal.com booking ID already exists", duplicate),
+        ("ERROR", "❌ Failed to save appointment record to database", _failed_save(rng)),
+        ("INFO", "🔍 POC: COMPLETE Cal.com Booking Response Analysis", _analysis(rng)),
+        ("INFO", "✅ Cal.com booking successful and validated", {"booking_id": NUMBER, "freshness_validated": True}),
+        ("INFO", "📅 Local appointment record created", booked),
+        ("INFO", "✅ Appointment created immediately after Cal.com booking", booked),
+        ("INFO", "Appointment created from booking", booked),
+        ("WARNING", "🚨 PRE-SYNC CONFLICT: Slot already booked in database", conflict),
+        ("ERROR", "🚨 CRITICAL: Cal.com booked WRONG time - rejecting booking!", conflict),
+        ("WARNING", "[SLOT_LOCK] Lock conflict", {"lock_key": f"booking_lock:{NUMBER}", "current_call": "call_1"}),
+        ("INFO", "⚡ IDEMPOTENCY: Returning cached booking result for duplicate call", cached),
+        ("INFO", "💾 IDEMPOTENCY: Cached successful booking result", cached),
+        ("ERROR", "Cal.com booking failed", {"call_id": NUMBER, "status": 422, "body": "slot is not available"}),
+        ("WARNING", "🔄 SAGA Compensation: Attempting to cancel Cal.com booking", {"calcom_booking_id": str(NUMBER)}),
+        ("INFO", "[Cal.com] Webhook received", {"event": "BOOKING.CREATED", "id": NUMBER}),
+        ("INFO", "✅ Webhook Event Processed", {"id": NUMBER, "provider": "calcom", "event_type": "BOOKING.CREATED"}),
+        ("INFO", "🔍 Duplicate check performance", {"query_time_ms": rng.randrange(1, 40) / 4, "result": "unique"}),
+    ]
 
 
-def generate(kind: str, size: int, path: Path, *, seed: int = SEED) -> int:
+def _noise(rng: Random) -> Body:
+    draw = rng.random()
+    if draw < 0.13:
+        text = f"[object] (RuntimeException(code: 0): boom at /app/x.php:3)\n[stacktrace]\n{_trace(rng)}"
+        return "ERROR", "Something failed badly", {"exception": text}
+    if draw < 0.25:
+        return "DEBUG", f"🔒 Acquiring distributed lock {rng.randrange(99)}", {}
+    if draw < 0.30:
+        lines = "\n".join(
+            f"User: Ich bräuchte einen Termin, {rng.choice(NAMES)} …" for _ in range(rng.randrange(2, 20))
+        )
+        return (
+            "INFO",
+            "[14 MB] QUERY",
+            {"sql": "update `calls` set `transcript` = ?", "bindings": [lines], "time_ms": 1.5},
+        )
+    sql = "select * from `calls` where `retell_call_id` = ? limit 1"
+    return "INFO", f"[{rng.randrange(10, 30)} MB] QUERY", {"sql": sql, "bindings": [f"call_{NUMBER}"], "time_ms": 0.83}
+
+
+def _line(body: Body, _: Random) -> tuple[bytes, bytes]:
+    """Return a body in Monolog's line format as Laravel configures it, up to the time and from there on."""
+    level, message, context = body
+    text = json.dumps(context, ensure_ascii=False, separators=(",", ":")).replace("\\n", "\n") if context else ""
+    return b"[", f"] production.{level}: {message} {text} \n".encode()
+
+
+def _json(body: Body, rng: Random) -> tuple[bytes, bytes]:
+    """Return a body in Monolog's JSON format, up to the time and from there on."""
+    level, message, context = body
+    fields = {"message": message, "context": context, "level": 200, "level_name": level, "channel": "production"}
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return f'{text[:-1]},"datetime":"'.encode(), f'.{rng.randrange(10**6):06d}+02:00","extra":{{}}}}\n'.encode()
+
+
+FORMATS = {"line": (_line, b" "), "json": (_json, b"T")}
+
+
+def generate(kind: str, size: int, path: Path, *, seed: int = SEED, form: str = "line") -> int:
     """Write about `size` bytes of the `kind` of log to `path`; return the number of records."""
     rng = Random(seed)
-    record = KINDS[kind]
+    write, between = FORMATS[form]
+    events = [write(body, rng) for _ in range(POOL // 10) for body in _events(rng)]
+    noise = [write(_noise(rng), rng) for _ in range(POOL * 5)]
+    share = 1.0 if kind == "dense" else 0.02
+    marker = str(NUMBER).encode()
     number = written = 0
     with path.open("wb") as file:
         while written < size:
@@ -79,28 +178,35 @@ def generate(kind: str, size: int, path: Path, *, seed: int = SEED) -> int:
             pending = 0
             while pending < CHUNK:
                 number += 1
+                before, behind = rng.choice(events if rng.random() < share else noise)
                 second = number // 20
-                clock = b"[2025-10-%02d %02d:%02d:%02d] production." % (
-                    1 + second // 86400 % 28,
+                clock = b"2025-10-%02d%s%02d:%02d:%02d" % (
+                    1 + second // 86400 % 25,
+                    between,
                     second // 3600 % 24,
                     second // 60 % 60,
                     second % 60,
                 )
-                lines.append(clock + record(rng, number))
+                own = b"%d" % number
+                lines.append(before.replace(marker, own) + clock + behind.replace(marker, own))
                 pending += len(lines[-1])
             written += file.write(b"".join(lines))
     return number
 
 
+KINDS = ("sparse", "dense")
+
+
 def main() -> None:
     """Generate a log as the command line says."""
     parser = argparse.ArgumentParser(description="Generate a log to measure with.")
-    parser.add_argument("kind", choices=sorted(KINDS))
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("megabytes", type=int)
     parser.add_argument("file", type=Path)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--format", choices=sorted(FORMATS), default="line")
     chosen = parser.parse_args()
-    generate(chosen.kind, chosen.megabytes * 1_000_000, chosen.file, seed=chosen.seed)
+    generate(chosen.kind, chosen.megabytes * 1_000_000, chosen.file, seed=chosen.seed, form=chosen.format)
 
 
 if __name__ == "__main__":
