@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz check deps docs clean
+.PHONY: help run test torture fuzz bench check deps docs clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -50,6 +50,9 @@ endif
 
 test: deps check ## everything that must hold: make check, then all tests with branch coverage
 	$(PYTHON) -m pytest -n auto --cov --cov-report=term
+
+bench: deps $(VENV)/.dev ## measure throughput on generated logs against mtail, as ratios of paired runs
+	$(PYTHON) -m tests.benchmarks.throughput
 
 fuzz: $(VENV)/.dev ## look for logs that the records' reader gets wrong, for SECONDS (60); needs Linux on x86-64
 	$(PIP) install --editable '.[dev,fuzz]'
