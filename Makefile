@@ -49,7 +49,7 @@ else
 endif
 
 test: deps check ## everything that must hold: make check, then all tests with branch coverage
-	$(PYTHON) -m pytest -n auto --cov --cov-report=term
+	$(PYTHON) -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 bench: deps $(VENV)/.dev ## measure throughput on generated logs against mtail, as ratios of paired runs
 	$(PYTHON) -m tests.benchmarks.throughput
