@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 1 << 18
 """Bytes read at a time."""
-_CAPACITY: Final = BLOCK + LIMIT
+CAPACITY: Final = BLOCK + LIMIT
 """Bytes read where one open record fills a block: enough to cut it at its limit."""
 _NEAR: Final = 4096
 _MINUTE: Final = len("2025-10-06 18:22")
@@ -56,13 +56,13 @@ class Pipeline:
         """Compile the events' triggers and prepare each log."""
         scanner = Scanner(events.triggers)
         self._ledger = ledger
-        self._buffer = bytearray(_CAPACITY)
+        self._buffer = bytearray(CAPACITY)
         self._view = memoryview(self._buffer)
         self._logs: dict[str, _Log] = {}
         for log in logs:
             zone = ZoneInfo(log.timezone)
             ignored = log.ignore_channels
-            cutter = Cutter(scanner, _judge(events, ignored), at_once=_at_once(events, ignored))
+            cutter = Cutter(scanner, judge_by(events, ignored), at_once=_at_once(events, ignored))
             self._logs[log.name] = _Log(cutter, zone, Times(zone))
 
     def fill(self, tail: Tail) -> int:
@@ -70,7 +70,7 @@ class Pipeline:
         if tail.file is None:
             return 0
         full = tail.position - tail.start >= BLOCK
-        length = tail.file.read_into(self._view[: _CAPACITY if full else BLOCK], tail.start)
+        length = tail.file.read_into(self._view[: CAPACITY if full else BLOCK], tail.start)
         tail.probe(self._buffer, length)
         return length
 
@@ -158,7 +158,9 @@ def _added_up(outcomes: list[tuple[bytes, Match, int]]) -> Iterator[tuple[tuple[
         yield (text, fold), match, len(equal)
 
 
-def _judge(events: EventSet, ignored: AbstractSet[str]) -> Judge:
+def judge_by(events: EventSet, ignored: AbstractSet[str]) -> Judge:
+    """Return the judgement of records by `events`; those of ignored channels are no events."""
+
     def judge(record: Record, triggers: AbstractSet[int]) -> Match | None:
         return None if record.channel in ignored else classify(events, record, triggers)
 

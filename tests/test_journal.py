@@ -14,11 +14,11 @@ from exporter import journal
 from exporter.config.schema import JournalSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from exporter.config.schema import LogFormat
 
 LOG = logging.getLogger("exporter.tail.follow")
+
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 class Clock:
@@ -34,17 +34,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(autouse=True)
-def _undo() -> Iterator[None]:
-    """Leave the process-wide logging as it was."""
-    loggers = [logging.getLogger(), logging.getLogger(journal.PACKAGE)]
-    before = [(one, one.level, one.handlers[:]) for one in loggers]
-    yield
-    for one, level, handlers in before:
-        one.setLevel(level)
-        one.handlers[:] = handlers
 
 
 def written(stream: io.StringIO) -> list[dict[str, Any]]:

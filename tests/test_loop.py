@@ -13,7 +13,6 @@ from tests.support.stepper import Stepper, record, records
 from tests.support.tmpfs import SmallDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 HEAVY = 1 << 20
@@ -22,21 +21,6 @@ HEAVY = 1 << 20
 def append(path: Path, data: bytes) -> None:
     with path.open("ab") as file:
         file.write(data)
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    """Return the folder of the app's logs."""
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, logs: Path) -> Iterator[Stepper]:
-    """Return a daemon that follows `laravel*.log` in `logs`."""
-    with Stepper.following(tmp_path, f"{logs}/laravel*.log") as one:
-        yield one
 
 
 def test_history_is_counted_before_it_is_exposed(daemon: Stepper, logs: Path) -> None:

@@ -7,39 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.catalogue import APP, BUILTIN, OWN, Catalogue
-from exporter.config.schema import LogSettings
-from exporter.ledger.ledger import Ledger
-from exporter.pipeline import BLOCK, Pipeline
+from exporter.catalogue import APP, OWN
+from exporter.pipeline import BLOCK
 from exporter.records.cut import Ending
 from exporter.tail.files import OpenFile
 from exporter.tail.follow import Tail
-from tests.support.stepper import events, record, records
+from tests.support.counting import NOW, Reader
+from tests.support.stepper import record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOW = datetime(2025, 10, 26, 1, 30, tzinfo=UTC).timestamp()
-"""In the second pass of the hour that Berlin's clocks show twice."""
 CREATED = (APP + "appointments_created_total", ("public",))
-
-
-class Reader:
-    """A pipeline over one file."""
-
-    def __init__(self, path: Path, data: bytes, **log: object) -> None:
-        path.write_bytes(data)
-        settings = LogSettings("app", (str(path),), **log)  # type: ignore[arg-type]
-        self.ledger = Ledger(Catalogue(BUILTIN, logs=("app",), events=events().names), None, b"k" * 32)
-        self.pipeline = Pipeline([settings], events(), self.ledger)
-        self.tail = Tail(1, "app", str(path), 1, 1, file=OpenFile(str(path)))
-
-    def read(self, *, ending: Ending = Ending.MORE, live: bool = False, now: float = NOW) -> int:
-        length = self.pipeline.fill(self.tail)
-        return self.pipeline.count(self.tail, length, now, ending=ending, live=live)
-
-    def counter(self, name: str, *labels: str) -> float:
-        return self.ledger.state().counters.get((name, labels), 0)
 
 
 def header(time: str, number: int) -> bytes:

@@ -136,6 +136,20 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
+def sync_wal(path: Path) -> None:
+    """Make what is in the WAL of the state at `path`, if there is one, last through a power loss."""
+    # Closing this descriptor drops no lock of SQLite's: those are on the database and on -shm.
+    try:
+        wal = os.open(path.with_name(path.name + "-wal"), os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(wal)
+    finally:
+        os.close(wal)
+    sync_folder(path)
+
+
 def _kind(mode: int) -> str:
     names = {stat.S_IFDIR: "a directory", stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe"}
     return names.get(stat.S_IFMT(mode), "a device or a socket")

@@ -218,6 +218,9 @@ class Store:
     def _prepare(self) -> None:
         with _readable():
             self._check_and_migrate()
+        # A process that was killed between the writes of its last commit and their fsync left that
+        # commit in the WAL, and SQLite recovers it without a sync. It is published now, so it must last.
+        place.sync_wal(self.path)
         _read(self._connection, created=self.created, lost=self.lost)
 
     def _check_and_migrate(self) -> None:

@@ -4,19 +4,23 @@ import fnmatch
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, cast
+from zoneinfo import ZoneInfo
 
 import typer
 
 from exporter.commands.explaining import Explainer
 from exporter.commands.options import ConfigOption, TimezoneOption, events_from, settings_from
-from exporter.commands.splitting import split
+from exporter.commands.pieces import Piece, Utf16Error, pieces
 from exporter.config.overrides import Overrides
 from exporter.config.schema import EventSettings, LogSettings, Settings
 from exporter.errors import UserError
-from exporter.records.parse import LIMIT
-from exporter.tail.files import UTF16_MARKS
+from exporter.pipeline import judge_by
+from exporter.records.cut import Cutter
+from exporter.records.scan import Scanner
 
 EPILOG = (
     "Example: booking-exporter explain --only-events --timezone Europe/Berlin /var/www/app/storage/logs/laravel.log"
@@ -54,13 +58,10 @@ def explain(
     settings = _settings(config, file, timezone)
     log = _log_of(settings, file)
     files = (*(one.absolute() for one in events or ()), *settings.events.files)
-    explainer = Explainer(
-        events_from(EventSettings(settings.events.builtin, files)),
-        log.timezone,
-        log.ignore_channels,
-        width or shutil.get_terminal_size((WIDTH, 0)).columns,
-    )
-    for piece in split(_parts(file)):
+    known = events_from(EventSettings(settings.events.builtin, files))
+    explainer = Explainer(known, log, width or shutil.get_terminal_size((WIDTH, 0)).columns)
+    cutter = Cutter(Scanner(known.triggers), judge_by(known, log.ignore_channels))
+    for piece in _pieces(file, cutter, ZoneInfo(log.timezone)):
         lines, is_event = explainer.explain(piece)
         if is_event or not only_events:
             typer.echo("\n".join(lines))
@@ -83,23 +84,22 @@ def _log_of(settings: Settings, file: str) -> LogSettings:
     return settings.logs[0] if settings.logs else LogSettings("app", ())
 
 
-def _parts(file: str) -> Iterator[bytes]:
-    if file == STDIN:
-        if sys.stdin.isatty():
-            typer.echo("reading standard input; paste records and end with Ctrl-D", err=True)
-        yield from _lines(sys.stdin.buffer, "standard input")
-        return
+def _pieces(file: str, cutter: Cutter, zone: ZoneInfo) -> Iterator[Piece]:
+    if file == STDIN and sys.stdin.isatty():
+        typer.echo("reading standard input; paste records and end with Ctrl-D", err=True)
+    name = "standard input" if file == STDIN else file
     try:
-        with Path(file).open("rb") as stream:
-            yield from _lines(stream, file)
+        with _stream(file) as stream:
+            yield from pieces(stream, cutter, zone)
     except OSError as error:
-        raise UserError(f"{file}: {(error.strerror or 'cannot be read').lower()}; name a readable log file") from None
+        raise UserError(f"{name}: {(error.strerror or 'cannot be read').lower()}; name a readable log file") from None
+    except Utf16Error:
+        raise UserError(
+            f"{name}: is UTF-16, which the daemon refuses too; convert it with: iconv -f UTF-16 -t UTF-8"
+        ) from None
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    first = stream.readline(LIMIT)
-    if first.startswith(UTF16_MARKS):
-        raise UserError(f"{name}: is UTF-16, which the daemon refuses too; convert it with: iconv -f UTF-16 -t UTF-8")
-    while first:
-        yield first
-        first = stream.readline(LIMIT)
+def _stream(file: str) -> AbstractContextManager[BufferedIOBase]:
+    if file == STDIN:
+        return nullcontext(cast("BufferedIOBase", sys.stdin.buffer))
+    return Path(file).open("rb")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from exporter.catalogue import BUILTIN, Catalogue
-from exporter.events.classify import classify, matches
+from exporter.events.classify import matches
 from exporter.model import LinkedLabel
 from exporter.printable import cut, printable, size
 from exporter.records.time import Times
@@ -20,7 +20,8 @@ from exporter.records.time import Times
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.commands.splitting import Piece
+    from exporter.commands.pieces import Piece
+    from exporter.config.schema import LogSettings
     from exporter.events.rules import Conditions, Definition, EventSet
     from exporter.model import Match
     from exporter.records.parse import Record
@@ -33,14 +34,14 @@ _SHORTEST = 20
 class Explainer:
     """Explains pieces of one log by one set of events, and keeps count of what it has seen."""
 
-    def __init__(self, events: EventSet, timezone: str, ignored_channels: frozenset[str], width: int) -> None:
-        """Take the events, the log's time zone and ignored channels, and the characters of a line."""
+    def __init__(self, events: EventSet, log: LogSettings, width: int) -> None:
+        """Take the events, the settings of the log, and the characters of a line."""
         self._events = events
         self._relaxed = [_relaxed(one) for one in events.definitions]
         self._catalogue = Catalogue((*BUILTIN, *events.series))
-        self._zone = ZoneInfo(timezone)
+        self._zone = ZoneInfo(log.timezone)
         self._times = Times(self._zone)
-        self._ignored = ignored_channels
+        self._ignored = log.ignore_channels
         self._width = width
         self.records = 0
         self.unparsed = 0
@@ -49,19 +50,19 @@ class Explainer:
     def explain(self, piece: Piece) -> tuple[list[str], bool]:
         """Return the lines that explain the piece, and whether it is an event or unrecognized."""
         record = piece.record
-        self.unparsed += piece.suspects
-        if record is None:
-            self.unparsed += 1
-            return [self._line(f"{piece.line:6} ?  unparsed", printable(piece.raw.rstrip(b"\r\n")))], False
-        self.records += 1
-        match = None if record.channel in self._ignored else classify(self._events, record, None)
-        if match is not None:
+        self.records += piece.level is not None
+        self.unparsed += piece.unparsed
+        for match in piece.matches:
             name = match.event or "unrecognized"
             self.matched[name] = self.matched.get(name, 0) + 1
-        head = f"{piece.line:6} {'-' if match is None else '='}  {self._head(record)}"
-        lines = [self._line(head, printable(record.message)), *self._remarks(piece, record)]
-        lines += [_INDENT + one for one in self._meaning(record, match)]
-        return lines, match is not None
+        if record is None:
+            head = f"{piece.line:6} ?  unparsed" if piece.level is None else f"{piece.line:6} -  {piece.level.upper()}"
+            text = printable(piece.raw.rstrip(b"\r\n"))
+            return [self._line(head, text), *(_INDENT + one for one in _oddities(piece))], False
+        head = f"{piece.line:6} {'=' if piece.matches else '-'}  {self._head(piece, record)}"
+        lines = [self._line(head, printable(record.message))]
+        lines += [_INDENT + one for one in (*_remarks(piece, record), *self._meaning(record, piece.matches))]
+        return lines, bool(piece.matches)
 
     def summary(self) -> list[str]:
         """Return what was seen in all."""
@@ -72,29 +73,27 @@ class Explainer:
     def _line(self, head: str, text: str) -> str:
         return f"{head}  {cut(text, max(_SHORTEST, self._width - len(head) - 2))}"
 
-    def _head(self, record: Record) -> str:
-        return f"{record.format}  {self._time(record)}  {record.level.upper() or '?'}  {printable(record.channel)}"
+    def _head(self, piece: Piece, record: Record) -> str:
+        time = self._time(record.time_text, piece.fold)
+        return f"{record.format}  {time}  {record.level.upper() or '?'}  {printable(record.channel)}"
 
-    def _time(self, record: Record) -> str:
-        time = self._times.resolve(record.time_text)
+    def _time(self, text: bytes, fold: int) -> str:
+        time = self._times.resolve(text, fold=fold)
         if time is None:
             return "no time"
         return datetime.fromtimestamp(time, self._zone).isoformat(" ", "seconds")
 
-    def _remarks(self, piece: Piece, record: Record) -> Iterator[str]:
-        if piece.lines > 1:
-            yield f"{_INDENT}({piece.lines} lines, {size(len(piece.raw))})"
-        if piece.suspects:
-            yield f"{_INDENT}({piece.suspects} of them begin like a record and are none: counted as unparsed)"
-        if piece.cut:
-            yield f"{_INDENT}(cut at {size(len(piece.raw))}: nothing after that is looked at)"
-        if record.context is None:
-            yield f"{_INDENT}(its context is no JSON: every field that an event needs is malformed)"
+    def _meaning(self, record: Record, found: tuple[Match, ...]) -> Iterator[str]:
+        for match in found:
+            if match.event is None:
+                for one in match.increments:
+                    yield f"= unrecognized: it has the marker of the family, {one.metric} +1"
+            else:
+                yield from self._event(match)
+        if not any(match.event for match in found):
+            yield from self._no_event(record, family=bool(found))
 
-    def _meaning(self, record: Record, match: Match | None) -> Iterable[str]:
-        if match is None or match.event is None:
-            yield from self._no_event(record, match)
-            return
+    def _event(self, match: Match) -> Iterator[str]:
         yield f"= {match.event}"
         for increment in match.increments:
             yield f"  {increment.metric}{self._labels(increment.metric, increment.labels)} +1"
@@ -108,17 +107,14 @@ class Explainer:
         if match.malformed:
             yield f"  {match.malformed} malformed fields (missing, or of the wrong type): counted, not observed"
 
-    def _no_event(self, record: Record, match: Match | None) -> Iterable[str]:
+    def _no_event(self, record: Record, *, family: bool) -> Iterator[str]:
         if record.channel in self._ignored:
             yield "no event: its channel is ignored"
             return
         near = list(dict.fromkeys(self._near(record)))
-        if match is not None:
-            for increment in match.increments:
-                yield f"= unrecognized: it has the marker of the family, {increment.metric} +1"
-            if not near:
-                yield f"  it matches none of {', '.join(self._events.names)}"
-        yield from (f"{'  ' if match else ''}{one}" for one in near)
+        if family and not near:
+            near = [f"it matches none of {', '.join(self._events.names)}"]
+        yield from (f"{'  ' if family else ''}{one}" for one in near)
 
     def _near(self, record: Record) -> Iterator[str]:
         for definition, any_level, any_channel in self._relaxed:
@@ -134,6 +130,27 @@ class Explainer:
         names = self._catalogue[metric].label_names
         pairs = (f'{name}="{_label(value)}"' for name, value in zip(names, values, strict=True))
         return "{" + ",".join(pairs) + "}" if names else ""
+
+
+def _remarks(piece: Piece, record: Record) -> Iterator[str]:
+    if piece.lines > 1:
+        yield f"({piece.lines} lines, {size(len(piece.raw))})"
+    if piece.suspects:
+        yield f"({piece.suspects} of them begin like a record and are none: counted as unparsed)"
+    if piece.cut:
+        yield f"(cut at {size(len(piece.raw))}: nothing after that is looked at)"
+    if record.context is None:
+        yield "(its context is no JSON: every field that an event needs is malformed)"
+    if piece.level is None:
+        yield "(its level does not stand where the app's formatter writes it: counted as an unparsed line)"
+
+
+def _oddities(piece: Piece) -> Iterator[str]:
+    """Say why what cannot be parsed counts as a record, or a line as none."""
+    if piece.level is not None:
+        yield "(it is no JSON: counted as a record of its level, and no event)"
+    elif not piece.unparsed:
+        yield "(no line feed ends it: not counted)"
 
 
 def _label(value: str | LinkedLabel) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from exporter.config.document import Document, DocumentError, parse
 from exporter.config.overrides import Layers, Overrides
-from exporter.config.problems import describe, dotted
+from exporter.config.problems import describe
 from exporter.config.schema import ConfigModel, Settings
+from exporter.document import Document, DocumentError, parse
 from exporter.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,18 +48,18 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Overrides) ->
     relative to the working directory. Nothing but the file itself and the time zone
     database is opened. Raises ConfigError with every problem found.
     """
-    document = Document({}) if path is None else _read(path)
+    document = Document("", {}) if path is None else _read(path)
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}:{document.line(())}: is no mapping; write keys and values such as `logs:`")
-    found = [_Problem(line, f"{path}:{line}: {text}") for line, text in _in_document(document)]
+        raise ConfigError(document.problem((), "is no mapping; write keys and values such as `logs:`"))
+    found = [_Problem(line, text) for line, text in (*document.duplicates, *_shared_names(document))]
     layers = Layers(data)
     layers.apply(environ, overrides)
     settings = None
     try:
         settings = ConfigModel.model_validate(data).settings()
     except ValidationError as invalid:
-        found += [_problem(error, path, document, layers) for error in invalid.errors()]
+        found += [_problem(error, document, layers) for error in invalid.errors()]
     if settings is None or found or layers.problems:
         found.sort(key=lambda one: one.line)
         raise ConfigError(*(one.text for one in found), *layers.problems)
@@ -99,32 +99,26 @@ def _read(path: Path) -> Document:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: is not UTF-8; save the file in this encoding") from None
     try:
-        return parse(text)
+        return parse(text, str(path))
     except DocumentError as error:
-        place = ":".join(str(one) for one in (path, error.line, error.column) if one is not None)
-        raise ConfigError(f"{place}: is not valid YAML: {error.text}; correct it there or just before") from None
+        raise ConfigError(str(error)) from None
 
 
-def _in_document(document: Document) -> Iterator[tuple[int, str]]:
-    """Yield what the schema cannot see: keys given twice, and names that two logs share."""
-    for path, line, first in document.duplicates:
-        yield line, f"{dotted(path)}: stands twice, first in line {first}; remove one of them"
+def _shared_names(document: Document) -> Iterator[tuple[int, str]]:
+    """Yield what the schema cannot see: names that two logs share."""
     logs = document.data.get("logs") if isinstance(document.data, dict) else None
     names: dict[str, int] = {}
     for index, log in enumerate(logs if isinstance(logs, list) else ()):
         name = log.get("name") if isinstance(log, dict) else None
         if isinstance(name, str) and names.setdefault(name, index) != index:
             where = ("logs", index, "name")
-            yield (
-                document.line(where),
-                f"{dotted(where)}: is also the name of logs[{names[name]}]; give each log a name of its own",
-            )
+            text = f"is also the name of logs[{names[name]}]; give each log a name of its own"
+            yield document.line(where), document.problem(where, text)
 
 
-def _problem(error: ErrorDetails, path: Path | None, document: Document, layers: Layers) -> _Problem:
+def _problem(error: ErrorDetails, document: Document, layers: Layers) -> _Problem:
     loc = error["loc"]
     place = layers.place(loc)
     if place is not None:
         return _Problem(_LARGEST, f"{place}: {describe(error, from_file=False)}")
-    line = document.line(loc)
-    return _Problem(line, f"{path}:{line}: {dotted(loc)}: {describe(error, from_file=True)}")
+    return _Problem(document.line(loc), document.problem(loc, describe(error, from_file=True)))

@@ -17,7 +17,7 @@ from exporter.config.schema import DEFAULT_ADDRESS, DEFAULT_PORT, SECTIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from exporter.config.document import Path
+    from exporter.document import Location
 
 PREFIX = "BOOKING_EXPORTER_"
 COMMAND_LINE_LOG = "app"
@@ -46,9 +46,9 @@ class Layers:
         """Take the file's data, which is changed in place."""
         self.data = data
         self.problems: list[str] = []
-        self._places: dict[Path, str] = {}
+        self._places: dict[Location, str] = {}
 
-    def place(self, path: Path) -> str | None:
+    def place(self, path: Location) -> str | None:
         """Return where the value at `path` comes from; None means from the file."""
         return next((self._places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self._places), None)
 
@@ -99,7 +99,7 @@ class Layers:
             return
         self._set((_LOG, 0, key), value, place)
 
-    def _set(self, path: Path, value: object, place: str) -> None:
+    def _set(self, path: Location, value: object, place: str) -> None:
         here: Any = self.data
         for step in path[:-1]:
             here = here.setdefault(step, {}) if isinstance(here, dict) else here[step]
@@ -108,12 +108,12 @@ class Layers:
             self._places[path] = place
 
 
-def variables() -> dict[str, tuple[Path, Any]]:
+def variables() -> dict[str, tuple[Location, Any]]:
     """Return every environment variable that sets something: the path of its setting, and its type."""
     return {PREFIX + "_".join(steps).upper(): (path, annotation) for steps, path, annotation in _scalars()}
 
 
-def _scalars() -> Iterator[tuple[tuple[str, ...], Path, Any]]:
+def _scalars() -> Iterator[tuple[tuple[str, ...], Location, Any]]:
     for section, model in SECTIONS.items():
         for key, field in model.model_fields.items():
             if get_origin(field.annotation) is not list:

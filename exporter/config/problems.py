@@ -10,7 +10,7 @@ from exporter.config.schema import SECTIONS, ConfigModel
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from exporter.config.document import Path
+    from exporter.document import Location
 
 _EXAMPLES = {
     "name": "add for example `name: app`",
@@ -23,14 +23,6 @@ _WANTED = {
     "list_type": ("a list", "write [one, two], or one line per entry beginning with -"),
     "model_type": ("a section", "write its keys below it, each indented by two spaces"),
 }
-
-
-def dotted(path: Path) -> str:
-    """Return a path as people write it: `logs[0].timezone`."""
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
-    return text
 
 
 def describe(error: ErrorDetails, *, from_file: bool) -> str:
@@ -56,13 +48,13 @@ def describe(error: ErrorDetails, *, from_file: bool) -> str:
     return error["msg"]
 
 
-def _unknown_key(loc: Path) -> str:
+def _unknown_key(loc: Location) -> str:
     known = _keys(loc[:-1])
     near = get_close_matches(str(loc[-1]), known, n=2)
     return "unknown key; " + (f"did you mean {' or '.join(near)}?" if near else f"known here are {', '.join(known)}")
 
 
-def _keys(loc: Path) -> tuple[str, ...]:
+def _keys(loc: Location) -> tuple[str, ...]:
     """Return the keys that the schema knows in the section at `loc`."""
     model = SECTIONS[str(loc[0])] if loc else ConfigModel
     return tuple(model.model_fields)

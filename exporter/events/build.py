@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from exporter.catalogue import Series
+    from exporter.document import Location
     from exporter.events.rules import Group, LabelRule
     from exporter.events.schema import EventSpec, ExampleSpec, LabelSpec, MatchSpec, ParsedFile, ViolationSpec
-    from exporter.events.source import Location
 
 INCIDENTS = APP + "duplicate_booking_incidents_total"
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", OTHER)
@@ -172,7 +172,7 @@ class Builder:
             Example(
                 record=("\n".join(one.record).rstrip("\n") + "\n").encode(),
                 expect=None if one.expect == "none" else one.expect,
-                place=self._file.document.problem((*here, index), "")[:-2],
+                place=self._file.document.place((*here, index)),
             )
             for index, one in enumerate(specs)
         )

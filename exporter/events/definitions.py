@@ -19,13 +19,14 @@ from exporter.events.patterns import spellings
 from exporter.events.rules import Definition, EventSet
 from exporter.events.schema import ParsedFile
 from exporter.events.series import declare
-from exporter.events.source import Document, EventError, Source, builtin_source, parse_document, read_sources
+from exporter.events.source import EventError, Source, builtin_source, parse_source, read_sources
 from exporter.model import LEVELS, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from exporter.catalogue import Series
+    from exporter.document import Document
     from exporter.events.schema import EventSpec
 
 __all__ = [
@@ -48,7 +49,7 @@ def load_events(sources: Iterable[Source]) -> EventSet:
     problems: list[str] = []
     for source in sources:
         try:
-            documents.append(parse_document(source))
+            documents.append(parse_source(source))
         except EventError as error:
             problems += error.messages
     files = [ParsedFile(document) for document in documents]

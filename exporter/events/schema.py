@@ -18,7 +18,7 @@ from exporter.model import LEVELS
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from exporter.events.source import Document, Location
+    from exporter.document import Document, Location
 
 
 def _as_list(value: object) -> object:

@@ -15,8 +15,8 @@ from exporter.catalogue import BUILTIN, OWN, Label, Series
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from exporter.document import Location
     from exporter.events.schema import ParsedFile, SeriesSpec
-    from exporter.events.source import Location
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")

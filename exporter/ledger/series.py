@@ -7,9 +7,10 @@ shown, so that it continues where it stood should it be declared again.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from exporter.ledger.changed import Changed
 from exporter.model import HistogramValue
@@ -20,16 +21,43 @@ if TYPE_CHECKING:
     from exporter.catalogue import Catalogue
     from exporter.model import SeriesKey
 
+Value = TypeVar("Value")
 
-class Counters:
+
+class _Committed(ABC, Generic[Value]):
+    """What of the series is committed, and what has changed since."""
+
+    def __init__(self, state: Mapping[SeriesKey, Value]) -> None:
+        self._committed = dict(state)
+        self._changed: Changed[SeriesKey] = Changed()
+        self._handed: dict[SeriesKey, Value] = {}
+        self._shown: Mapping[SeriesKey, Value] = {}
+
+    def committed(self) -> None:
+        """Show what the last `changes` returned."""
+        self._changed.settle()
+        if self._handed:
+            self._committed.update(self._handed)
+            self._handed = {}
+            self._show()
+
+    @property
+    def shown(self) -> Mapping[SeriesKey, Value]:
+        """The declared series as last committed; a mapping that never changes."""
+        return self._shown
+
+    @abstractmethod
+    def _show(self) -> None:
+        """Make `shown` anew."""
+
+
+class Counters(_Committed[float]):
     """All counters, as floats."""
 
     def __init__(self, catalogue: Catalogue, state: Mapping[SeriesKey, float]) -> None:
         """Continue from `state`, with every declared counter at 0 where the state has none."""
+        super().__init__(state)
         self._values = dict(state)
-        self._committed = dict(state)
-        self._changed: Changed[SeriesKey] = Changed()
-        self._handed: dict[SeriesKey, float] = {}
         self.redeclare(catalogue)
 
     def redeclare(self, catalogue: Catalogue) -> None:
@@ -57,19 +85,6 @@ class Counters:
         self._handed = {key: self._values[key] for key in self._changed.hand_out(self._values)}
         return self._handed
 
-    def committed(self) -> None:
-        """Show what the last `changes` returned."""
-        self._changed.settle()
-        if self._handed:
-            self._committed.update(self._handed)
-            self._handed = {}
-            self._show()
-
-    @property
-    def shown(self) -> Mapping[SeriesKey, float]:
-        """The declared series as last committed; a mapping that never changes."""
-        return self._shown
-
     def state(self) -> dict[SeriesKey, float]:
         """Return all present values, those no longer declared as well."""
         return dict(self._values)
@@ -79,7 +94,7 @@ class Counters:
         self._shown = {key: held.get(key, 0.0) for key, zero in self._declared.items() if zero or key in held}
 
 
-class Histograms:
+class Histograms(_Committed[HistogramValue]):
     """All histograms."""
 
     def __init__(self, catalogue: Catalogue, state: Mapping[SeriesKey, HistogramValue]) -> None:
@@ -87,10 +102,8 @@ class Histograms:
 
         A histogram whose buckets were changed starts again at 0: its counts fit no other buckets.
         """
+        super().__init__(state)
         self._state = dict(state)
-        self._committed = dict(state)
-        self._changed: Changed[SeriesKey] = Changed()
-        self._handed: dict[SeriesKey, HistogramValue] = {}
         self._buckets: dict[SeriesKey, list[int]] = {}
         self._sums: dict[SeriesKey, float] = {}
         self.redeclare(catalogue)
@@ -128,19 +141,6 @@ class Histograms:
         keys = self._changed.hand_out(self._state.keys() | self._buckets.keys())
         self._handed = {key: self._value(key) if key in self._buckets else self._state[key] for key in keys}
         return self._handed
-
-    def committed(self) -> None:
-        """Show what the last `changes` returned."""
-        self._changed.settle()
-        if self._handed:
-            self._committed.update(self._handed)
-            self._handed = {}
-            self._show()
-
-    @property
-    def shown(self) -> Mapping[SeriesKey, HistogramValue]:
-        """The declared series as last committed; a mapping that never changes."""
-        return self._shown
 
     def state(self) -> dict[SeriesKey, HistogramValue]:
         """Return all present values, those no longer declared as well."""

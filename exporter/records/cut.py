@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     Judge = Callable[[Record, AbstractSet[int]], Match | None]
     AtOnce = Callable[[int, str, AbstractSet[int], bytes], Match | None]
+    Visit = Callable[[int, "Cut"], None]
 
 _OVERLAP: Final = 512
 """Bytes kept of an unfinished line that is passed over: longer than any header."""
@@ -94,15 +95,18 @@ class Cutter:
         seen: int = 0,
         ending: Ending = Ending.MORE,
         observe: Callable[[bytes], int] | None = None,
+        visit: Visit | None = None,
     ) -> Cut:
         """Cut `block[:length]`, whose first `seen` bytes were part of an earlier block.
 
         `observe` is told the time text of each line record's header in order, and returns the
-        fold (0 or 1) that holds from it on; the outcomes carry it.
+        fold (0 or 1) that holds from it on; the outcomes carry it. `visit` is told the offset of each
+        record that begins, once, and what the block held before it; what it holds more at the next
+        belongs to that record.
         """
         with memoryview(block) as view, view[:length] as part:
             hits = self._scanner.scan(part)
-        walk = _Walk(block, length, carry, seen, ending, self._judge, self._at_once, self._limit, observe)
+        walk = _Walk(block, length, carry, seen, ending, self._judge, self._at_once, self._limit, observe, visit)
         walk.walk(hits)
         return walk.finish()
 
@@ -121,6 +125,7 @@ class _Walk:
         at_once: AtOnce | None,
         limit: int,
         observe: Callable[[bytes], int] | None,
+        visit: Visit | None,
     ) -> None:
         self.block = block
         self.length = length
@@ -130,6 +135,8 @@ class _Walk:
         self.at_once = at_once
         self.limit = limit
         self.observe = observe
+        self.visit = visit
+        self.quick = observe is None and visit is None
         self.cut = Cut()
         self.first = carry
         self.enclosure = Enclosure(block, length, carry, limit)
@@ -180,7 +187,7 @@ class _Walk:
         """Take one hit; return `end` if from it on the quick way may be gone, else -1."""
         if code < _FIRST_OTHER:
             accepted = self._header(end, code)
-            return end if accepted and self.observe is None and not self.triggers else -1
+            return end if accepted and self.quick and not self.triggers else -1
         if code >= FIRST_TRIGGER:
             self.triggers.append((end, code - FIRST_TRIGGER))
         elif code == JSON_OPEN:
@@ -253,6 +260,8 @@ class _Walk:
         """End the open record at `begin`, where the next one begins."""
         self._close(begin)
         carried = begin == 0 and self.first.kind != "none" and not self.first.skipping
+        if self.visit is not None and not carried:
+            self.visit(begin, self.cut)
         self.start = begin
         self.kind = kind
         self.skipping = False

@@ -30,6 +30,8 @@ YOUNG: Final = 1.0
 """How long a small file that begins like another waits for the copy it may become, in seconds."""
 GRAIN: Final = 0.01
 """By how many seconds the time of a file that is written now may be behind our clock."""
+_GONE: Final = frozenset({"missing", "unlinked"})
+"""States of files whose inodes another may have, unless we hold them open."""
 PASSED_OVER: Final = Carry(kind="line", level=True, skipping=True)
 """What is open at the end of a file that is not read from its beginning: the rest of some record."""
 
@@ -64,6 +66,13 @@ class Continuity:
             return False
         tail.grow(stat, now)
         return stat.size > tail.position
+
+    def compare(self, tail: Tail, now: float) -> None:
+        """Find out whether a fresh file holds what was read elsewhere; leave it fresh if not. Raises ReadError."""
+        if tail.fresh and tail.file is not None:
+            stat = tail.file.stat()
+            if stat.size >= fingerprint.CERTAIN:
+                self._classify(tail, stat, now, others_read=False)
 
     def verify(self, tail: Tail, now: float) -> bool:
         """After a read: tell whether it came from the content we know. Raises ReadError."""
@@ -114,8 +123,12 @@ class Continuity:
         tail.restart(position, PASSED_OVER if position else None)
         tail.size = position
 
-    def _classify(self, tail: Tail, stat: FileStat, now: float) -> bool:
+    def _classify(self, tail: Tail, stat: FileStat, now: float, *, others_read: bool = True) -> bool:
         """Find out what a fresh file is, or what a copy has become; return whether it is to be read."""
+        if tail.file is not None and tail.fresh and not stat.size and stat.modified != tail.modified:
+            # What was written since the last look may have been copied and truncated: do not wait for more of it.
+            tail.modified = stat.modified
+            self.find_between(tail, tail.begun - GRAIN, now)
         if tail.file is None or not stat.size or (tail.fresh and self.refuse(tail)):
             return False
         unread = tail.fresh
@@ -123,8 +136,11 @@ class Continuity:
         if len(data) < fingerprint.CERTAIN:
             tail.size = stat.size
             tail.fresh = self._young(tail, now) and kinship.same_beginning(tail, data, self._followed.tails)
-        elif stat.size > tail.position:
-            self._relate(tail, stat, data, now)
+        elif stat.size > tail.position and not self._relate(tail, stat, data, now):
+            if not others_read:
+                return False
+            tail.fresh = False
+            tail.state = _apart(tail)
         if unread and not tail.fresh and tail.state == "active":
             # It may have been copied and truncated before it was read for the first time.
             self.find_between(tail, tail.begun - GRAIN, now)
@@ -132,8 +148,8 @@ class Continuity:
             tail.grow(stat, now)
         return not tail.fresh and tail.state != "copy"
 
-    def _relate(self, tail: Tail, stat: FileStat, data: bytes, now: float) -> None:
-        """Continue what `tail`, whose content can be told from others', holds the bytes of."""
+    def _relate(self, tail: Tail, stat: FileStat, data: bytes, now: float) -> bool:
+        """Continue what `tail`, whose content can be told from others', holds the bytes of; tell whether there is such a file."""
         for known in kinship.relatives(tail, data, self._followed.tails):
             if known.file is None:
                 kinship.reopen(known)
@@ -141,19 +157,18 @@ class Continuity:
                 if kinship.holds(tail, known):
                     self._continue(tail, known)
                     self._followed.drop(known)
-                    return
+                    return True
             elif not kinship.intact(known):
                 # Truncated, and not looked at since: its copy takes its place before it is read as new.
                 self.replaced(known, now, "truncated")
                 if not tail.fresh and tail.state != "copy":
-                    return
+                    return True
             common = kinship.common_length(tail, known)
             if common is not None and common >= tail.position:
                 self.begin_at(tail, common)
                 tail.state = "copy" if common == stat.size else _apart(tail)
-                return
-        tail.fresh = False
-        tail.state = _apart(tail)
+                return True
+        return False
 
     def _continue(self, heir: Tail, lost: Tail) -> None:
         heir.continue_from(lost)
@@ -169,7 +184,7 @@ class Continuity:
             tail.state = "active"
         else:
             self._followed.rotation(tail, "truncated")
-            heir = self.inherit(tail)
+            heir = self.inherit(tail, now)
             if heir is None:
                 self._followed.loss(tail, cause, tail.unread)
             # Whatever was copied and truncated in turn after the content we know came after its copy.
@@ -190,18 +205,27 @@ class Continuity:
         unheld = tail if tail.file is None else None  # its inode may hold other content by now
         for stat in beside(tail.path, followed.rotated[tail.log]):
             late = stat.modified >= since and Path(stat.path).name.startswith(name)
-            if not late or stat.path == tail.path or followed.by_key((stat.device, stat.inode), but=unheld):
+            file = self._open(tail.log, stat, now) if late and stat.path != tail.path else None
+            if file is None:
                 continue
-            file = self._open(tail.log, stat, now)
-            if file is not None and kinship.copies(file, tail.path):
+            if self._known(stat, file, unheld) or kinship.copies(file, tail.path):
                 file.close()
-            elif file is not None:
-                found = followed.add(tail.log, stat, file, now)
-                found.state = "rotated"
-                followed.rotation(found, "renamed")
-                self.moved = True
+                continue
+            found = followed.add(tail.log, stat, file, now)
+            found.state = "rotated"
+            followed.rotation(found, "renamed")
+            self.moved = True
 
-    def inherit(self, lost: Tail) -> Tail | None:
+    def _known(self, stat: FileStat, file: OpenFile, but: Tail | None) -> bool:
+        """Tell whether what was opened is followed, and not another file on the inode of one that is gone."""
+        for other in self._followed.tails:
+            if other is but or other.key != (stat.device, stat.inode) or (other.file is None and other.state in _GONE):
+                continue
+            if other.file is not None or other.state in UNREAD or file.holds(other.head, other.tail, other.position):
+                return True
+        return False
+
+    def inherit(self, lost: Tail, now: float) -> Tail | None:
         """Let the file that now holds the content of `lost` go on at its position, and return it if there is one.
 
         Raises ReadError where the file itself was found, and cannot be read at present.
@@ -209,17 +233,20 @@ class Continuity:
         followed = self._followed
         heir = kinship.find_heir(lost, followed.tails)
         if heir is None:
-            unread = [other for other in followed.tails if other.state in UNREAD or (other is lost and not lost.file)]
-            held = {other.key for other in followed.tails if other not in unread}
+            # What is not open may be gone, and its inode be that of the copy: its content decides.
+            held = {other.key for other in followed.tails if other.file is not None}
             found = kinship.find_beside(lost, held, followed.rotated[lost.log])
             if found is None:
                 return None
-            for other in unread:
+            for other in list(followed.tails):
                 if other is not lost and other.key == (found[0].device, found[0].inode):
+                    if other.state in {"active", "rotated"}:
+                        followed.loss(other, "deleted", other.unread)
                     followed.drop(other)
             heir = followed.add(lost.log, *found, lost.grown)
             heir.state = "rotated"
-            heir.seen = lost.seen
+            heir.seen, heir.size = lost.seen, lost.size
+            heir.grow(found[1].stat(), now)  # else what lay idle for long would be let go before its rest is read
         self._continue(heir, lost)
         self._note_shortfall(lost, heir)
         return heir

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -15,6 +16,8 @@ from typing import ClassVar, Final
 from exporter.tail import fingerprint
 
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+RESERVED: Final = 32
+"""File descriptors that logs leave to scrapes and to the listing of folders."""
 _CAUSES: Final = {
     errno.EACCES: "permission",
     errno.EPERM: "permission",
@@ -91,7 +94,16 @@ class OpenFile:
         except OSError as error:
             raise ReadError("not_a_file" if error.errno == errno.ENXIO else cause_of(error)) from None
         self.path = path
-        if not stat.S_ISREG(os.fstat(self.descriptor).st_mode):
+        # The lowest free number is taken, so a high one means that few are left.
+        if self.descriptor >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED:
+            self.close()
+            raise ReadError("descriptors")
+        try:
+            regular = stat.S_ISREG(os.fstat(self.descriptor).st_mode)
+        except OSError as error:
+            self.close()
+            raise ReadError(cause_of(error)) from None
+        if not regular:
             self.close()
             raise ReadError("not_a_file")
 

@@ -25,6 +25,10 @@ UNREAD: Final[frozenset[State]] = frozenset({"refused", "compressed"})
 """States of files that are none of ours to read; they are not held open."""
 
 
+LEFT: Final[frozenset[State]] = frozenset({"rotated", "unlinked", "missing"})
+"""States of files that have left the place at which a glob named them."""
+
+
 @dataclass(slots=True)
 class Tail:
     """A file and our place in it.
@@ -111,6 +115,10 @@ class Tail:
     def unread(self) -> int:
         """Bytes known to be there and not evaluated."""
         return 0 if self.state in UNREAD or self.state == "copy" else max(0, self.size - self.position)
+
+    def stems_from(self, other: Tail) -> bool:
+        """Tell by its name whether this file may have been at the path of `other` before it was rotated."""
+        return self is not other and self.log == other.log and self.path.startswith(other.path)
 
     def place(self, stat: FileStat, now: float) -> None:
         """Take over what a sighting says."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.catalogue import OWN
-from exporter.tail.follow import Tail
+from exporter.tail.follow import LEFT, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,9 +43,13 @@ class Followed:
         self.tails.remove(tail)
         self.gone.append(tail.id)
 
-    def by_key(self, key: tuple[int, int], *, but: Tail | None = None) -> Tail | None:
-        """Return the file with this device and inode, other than `but`."""
-        return next((tail for tail in self.tails if tail.key == key and tail is not but), None)
+    def by_key(self, key: tuple[int, int]) -> Tail | None:
+        """Return the file with this device and inode."""
+        return next((tail for tail in self.tails if tail.key == key), None)
+
+    def vacant_since(self, tail: Tail, now: float) -> float:
+        """Return when the file that was rotated from the path of `tail` last was last seen there; `now` without one."""
+        return max((other.seen for other in self.tails if other.state in LEFT and other.stems_from(tail)), default=now)
 
     def rotation(self, tail: Tail, kind: str) -> None:
         """Count a rotation."""

@@ -88,11 +88,16 @@ class Tracker:
                 self._sighted(log, tail, stat, now)
         for tail in pairing.unsighted:
             with self._guarded(tail, now):
-                self._unsighted(tail, taken, now)
+                if any(tail is one for one in self.tails):  # else another took its place just now
+                    self._unsighted(tail, taken, now)
         for log, stat in pairing.unknown:
             if log in at_end:
                 self._at_end[stat.device, stat.inode] = stat.size
             self._unknown(log, stat, now)
+        for tail in [one for one in self.tails if one.fresh]:
+            # Before anything is read: what a copy shares with its original is found while that is where both part.
+            with self._guarded(tail, now):
+                self.content.compare(tail, now)
         self._forget(now)
         self._troubles.end(now)
 
@@ -172,12 +177,15 @@ class Tracker:
         """Open what was sighted; None where it cannot be opened, or is another file by now."""
         if self._troubles.waits(log, stat.path, now):
             return None
+        file = None
         try:
             file = open_content(stat.path) if inflate else OpenFile(stat.path)
             opened = file.stat()
         except Vanished:
             return None
         except ReadError as error:
+            if file is not None:
+                file.close()
             self._troubles.note(log, stat.path, error.cause, now)
             return None
         if (opened.device, opened.inode) != (stat.device, stat.inode):
@@ -229,7 +237,7 @@ class Tracker:
 
     def _search(self, tail: Tail, now: float) -> None:
         """Look for a file that was rotated while nobody held it, and read its rest there."""
-        found = self.content.inherit(tail)
+        found = self.content.inherit(tail, now)
         if tail.state == "active":
             self._followed.rotation(tail, "renamed" if found else "deleted")
             self.content.find_between(tail, tail.seen - _TICK, now)
@@ -251,6 +259,7 @@ class Tracker:
         if file is None:
             return
         tail = self._followed.add(log, stat, file, now)
+        tail.begun = self._followed.vacant_since(tail, now)
         end = self._at_end.pop(key, 0)
         if end:
             with self._guarded(tail, now):

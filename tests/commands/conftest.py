@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from exporter import cli, journal
+from exporter import cli
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -32,20 +30,14 @@ class Cli(Protocol):
 
 
 @pytest.fixture(autouse=True)
-def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Print for no terminal: the width of the one that runs the tests must not matter."""
-    monkeypatch.delenv("COLUMNS", raising=False)
+def _journal(restored_logging: None) -> None:
+    """Let each test of a command set up logging for itself."""
 
 
 @pytest.fixture(autouse=True)
-def _journal() -> Iterator[None]:
-    """Leave the process-wide logging as it was."""
-    loggers = [logging.getLogger(), logging.getLogger(journal.PACKAGE)]
-    before = [(one, one.level, one.handlers[:]) for one in loggers]
-    yield
-    for one, level, handlers in before:
-        one.setLevel(level)
-        one.handlers[:] = handlers
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print for no terminal: the width of the one that runs the tests must not matter."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture

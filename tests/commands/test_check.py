@@ -67,7 +67,7 @@ def test_without_a_log_there_is_nothing_to_do(booking_exporter: Cli, tmp_path: P
         (EVENTS.replace("RECORD", "other"), "the example is no event, expected mine by this definition; correct the"),
         (EVENTS.replace("contains: hello", "regex: '('"), "mine.yaml:4: events[0].match.message.regex: "),
         (EVENTS.replace("bookings_validated", "nothing"), "mine.yaml:6: "),
-        ("version: [", "mine.yaml:1: not valid YAML"),
+        ("version: [", "mine.yaml:1:11: is not valid YAML"),
     ],
 )
 def test_wrong_events_fail(booking_exporter: Cli, log: Path, text: str, message: str) -> None:

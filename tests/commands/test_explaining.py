@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from functools import cache
+import io
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from exporter.commands.explaining import Explainer
-from exporter.commands.splitting import split
+from exporter.commands.pieces import pieces
+from exporter.config.schema import LogSettings
 from exporter.events.definitions import EventSet, load_events
-from exporter.events.source import Source, read_sources
+from exporter.events.source import Source
+from exporter.pipeline import judge_by
+from exporter.records.cut import Cutter
 from exporter.records.parse import LIMIT
+from exporter.records.scan import Scanner
+from tests.support.stepper import events
 
 HEADER = b"[2025-10-06 18:22:12] production."
 
 
-@cache
-def events() -> EventSet:
-    return load_events(read_sources((), builtin=True))
+def cutter(known: EventSet, ignored: frozenset[str]) -> Cutter:
+    return Cutter(Scanner(known.triggers), judge_by(known, ignored))
 
 
 def explained(log: bytes, *, ignored: frozenset[str] = frozenset(), known: EventSet | None = None) -> list[str]:
-    explainer = Explainer(known or events(), "UTC", ignored, 160)
-    pieces = split(log.splitlines(keepends=True))
-    return [line.strip() for piece in pieces for line in explainer.explain(piece)[0]] + explainer.summary()
+    settings = LogSettings("app", (), ignore_channels=ignored)
+    explainer = Explainer(known or events(), settings, 160)
+    found = pieces(io.BytesIO(log), cutter(known or events(), ignored), ZoneInfo(settings.timezone))
+    return [line.strip() for piece in found for line in explainer.explain(piece)[0]] + explainer.summary()
 
 
 def test_a_near_miss_says_why() -> None:
@@ -108,6 +114,29 @@ def test_json_records_and_times_that_are_none() -> None:
     )
     assert explained(record)[0] == "1 -  json  2025-10-06 16:22:12+00:00  INFO  web  hello"
     assert "  no time  " in explained(b"[2025-13-06 18:22:12] web.INFO: x \n")[0]
+
+
+def test_what_cannot_be_parsed_is_told_as_it_counts() -> None:
+    """Broken JSON with a level counts as a record, JSON without one as a line, an unfinished line as nothing."""
+    broken = b'{"message":"x","level_name":"ERROR","channel":"\n'
+    assert explained(broken)[1] == "(it is no JSON: counted as a record of its level, and no event)"
+    assert explained(broken)[-1] == "1 records, 0 of them events; 0 unparsed lines"
+    spaced = b'{"message":"x", "level_name": "ERROR", "channel": "c"}\n'
+    assert explained(spaced)[1].startswith("(its level does not stand where the app's formatter writes it")
+    assert explained(spaced)[-1] == "0 records, 0 of them events; 1 unparsed lines"
+    assert explained(b"junk") == [
+        "1 ?  unparsed  junk",
+        "(no line feed ends it: not counted)",
+        "0 records, 0 of them events; 0 unparsed lines",
+    ]
+
+
+def test_an_unrecognized_record_may_become_an_event() -> None:
+    """A record that was none of the family's events when its context closed, and one by what followed, counts twice."""
+    log = HEADER + b'ERROR: DUPLICATE BOOKING PREVENTION: Failed to create appointment from call {"error":""} \n'
+    lines = explained(log + b"#1 Lock->block()\n")
+    assert lines[2].startswith("= unrecognized: it has the marker of the family")
+    assert lines[3] == "= conflict"
 
 
 def test_lines_of_no_record_are_shown_as_such() -> None:

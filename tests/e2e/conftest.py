@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: folders, configuration files and writers."""
+"""Fixtures of the end-to-end tests: configuration files and writers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    """Return an empty folder for logs."""
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

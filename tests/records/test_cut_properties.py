@@ -7,59 +7,7 @@ from hypothesis import strategies as st
 
 from exporter.records.cut import Ending
 from exporter.records.enclosure import LINE_LIMIT
-from tests.support.cutting import HEADER, PHRASE, Reader, read
-
-TOKENS = (
-    HEADER,
-    b"\n" + HEADER,
-    b"[2025-10-06T18:22:12.123456+02:00] my-app.queue worker.INFO: ",
-    b"\n[2025-10-06 18:22:12] .DEBUG: ",
-    b"[2020-06-02 10:56:05] Processed: App\\Jobs\\Sync\n",
-    b"\n[2020-06-02 10:56:05] local.EXAMPLE: x",
-    b"\n[2020-06-02 10:56:05] ",
-    b'{"message":"Stale booking","context":{"a":1},"level":400,"level_name":"ERROR","channel":"local","extra":{}}\n',
-    b'\n{"message":"',
-    b'","context":{"b":["',
-    b'"level_name":"INFO","channel":"',
-    b'\n{"message":"Unauthenticated."}\n',
-    b"Stale booking",
-    b"FAMILY",
-    b"Lock->block",
-    b' {"',
-    b' {"a":"',
-    b' ["',
-    b'":"',
-    b'":',
-    b'","',
-    b",",
-    b"1",
-    b"-1.5e+3",
-    b"true",
-    b'"',
-    b'\\"',
-    b"\\",
-    b"\\\\",
-    b'"} \n',
-    b'"}\n',
-    b"}",
-    b"]",
-    b"} ",
-    b"  \n",
-    b" [] []\n",
-    b" {} ",
-    b"\n",
-    b"\r\n",
-    b"\r",
-    b"\0\0\0",
-    b"\xef\xbb\xbf",
-    b"\xff\xfe\xc3",
-    b"x",
-    b"#1 /var/www/a.php(3): b()\n",
-    b"x" * 100,
-    b"\\" * 101,
-    b'\\"' * 60,
-    b"y" * 520,
-)
+from tests.support.cutting import HEADER, PHRASE, TOKENS, Reader, read
 
 LIMITS = st.sampled_from([150, 300, 700, 1 << 20])
 logs = st.lists(st.sampled_from(TOKENS), max_size=40).map(b"".join)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from exporter.service import run_once
-
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
-from exporter.events.definitions import EventSet, load_events
-from exporter.events.source import read_sources
+from exporter.service import run_once
 from tests.support.scrape import Scrape, parse
+from tests.support.stepper import events
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@cache
-def _events() -> EventSet:
-    return load_events(read_sources((), builtin=True))
 
 
 def exposition(*paths: Path, timezone: str = "Europe/Berlin", ignore_channels: frozenset[str] = frozenset()) -> str:
@@ -27,7 +19,7 @@ def exposition(*paths: Path, timezone: str = "Europe/Berlin", ignore_channels: f
     log = LogSettings("app", tuple(map(str, paths)), timezone=timezone, ignore_channels=ignore_channels)
     settings = Settings(Listen(), (log,), EventSettings(), StateSettings(), JournalSettings())
     out = StringIO()
-    assert run_once(settings, _events(), out) == 0
+    assert run_once(settings, events(), out) == 0
     return out.getvalue()
 
 

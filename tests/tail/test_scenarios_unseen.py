@@ -68,6 +68,24 @@ def test_truncated_before_the_first_look(daemon: Stepper, logs: Path) -> None:
     assert (daemon.created(), daemon.losses()) == (20, {})
 
 
+def test_truncated_before_the_successor_was_seen(daemon: Stepper, logs: Path) -> None:
+    """What came after a rename and was copied and truncated, all while the daemon was off, is read in the copies."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    log.rename(logs / "laravel.log.0")
+    daemon.settle()
+    daemon.stop()
+    for first in (10, 20):
+        append(log, records(first, first + 10))
+        copytruncate(log, daemon)
+    append(log, records(30, 40))
+    daemon.advance(10)
+    daemon.start()
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (40, {})
+
+
 def test_truncated_and_then_renamed_while_off(daemon: Stepper, logs: Path) -> None:
     """The known content goes on in its copy, the file that held it since is read under its new name."""
     log = logs / "laravel.log"
@@ -120,3 +138,73 @@ def test_inode_of_a_deleted_file_used_again(daemon: Stepper, logs: Path) -> None
     daemon.start()
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (13, {})
+
+
+@pytest.mark.parametrize(
+    ("state", "losses"), [("unlinked", {}), ("rotated", {"possible_losses_total{app,deleted}": 1})]
+)
+def test_copy_on_the_inode_of_a_file_that_is_gone(
+    daemon: Stepper, logs: Path, state: str, losses: dict[str, float]
+) -> None:
+    """A copy that got the inode of a rotated file removed before is found: logrotate removes, then copies."""
+    log, old, copy = logs / "laravel.log", logs / "laravel.log.9", logs / "laravel.log.1"
+    append(log, records(500, 510))
+    daemon.settle()
+    log.rename(old)
+    append(log, records(0, 10))
+    daemon.settle()
+    daemon.stop()
+    old.unlink()
+    append(log, records(10, 20))
+    copytruncate(log, daemon)
+    append(log, records(20, 30))
+    with Store.open(daemon.path, now=daemon.now, mountinfo="") as store:
+        store._connection.execute(
+            "UPDATE files SET inode = ?, state = ? WHERE state = 'rotated'", (copy.stat().st_ino, state)
+        )
+    daemon.start()
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (40, losses)
+
+
+def test_copied_and_truncated_while_the_file_stays_empty(tmp_path: Path, logs: Path) -> None:
+    """What was written and copied away after a truncation is read at the next look, not when the log grows again."""
+    log = logs / "laravel.log"
+    with Stepper.following(tmp_path, f"{logs}/laravel*.log") as daemon:
+        append(log, records(0, 10))
+        daemon.settle()
+        copytruncate(log, daemon)
+        daemon.settle()
+        append(log, records(10, 20))
+        copytruncate(log, daemon)
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()) == (20, {})
+
+
+def test_copy_with_more_while_the_original_grows_too(daemon: Stepper, logs: Path) -> None:
+    """A copy that replaced its original shares what was read before both went on, though both did between two looks."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    with log.open("ab") as worker:
+        shutil.copyfile(log, logs / "new")
+        append(logs / "new", records(10, 13))
+        (logs / "new").replace(log)
+        worker.write(records(20, 22))
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (15, {})
+
+
+def test_rotated_while_off_for_days(daemon: Stepper, logs: Path) -> None:
+    """The rest of a file that was rotated is read, however long ago the daemon last saw it grow."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    daemon.stop()
+    append(log, records(10, 20))
+    log.rename(logs / "laravel.log.1")
+    daemon.advance(3 * 86400)
+    append(log, records(20, 30))
+    daemon.start()
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.document import DocumentError, parse
+from exporter.document import Document, DocumentError, dotted
+from exporter.document import parse as parse_document
 
+NAME = "a.yaml"
 TEXT = """\
 a:
   - b: 1
@@ -15,6 +17,10 @@ a:
         y]
 d: 2025-01-01
 """
+
+
+def parse(text: str) -> Document:
+    return parse_document(text, NAME)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,10 @@ def test_dates_stay_text() -> None:
 def test_the_last_of_equal_keys_counts_and_is_found() -> None:
     """Both keys are reported with their lines; the line of the value is that of the second."""
     document = parse("a: 1\nb: {c: 1, c: 2}\na: 2\n")
-    assert document.duplicates == ((("b", "c"), 2, 2), (("a",), 3, 1))
+    assert document.duplicates == (
+        (2, "a.yaml:2: b.c: stands twice, first in line 2; remove one of them"),
+        (3, "a.yaml:3: a: stands twice, first in line 1; remove one of them"),
+    )
     assert document.line(("a",)) == 3
     assert document.data == {"a": 2, "b": {"c": 2}}
 
@@ -71,6 +80,12 @@ def test_merge_keys_are_no_duplicates() -> None:
         ("a: !!bool maybe\n", 1, 4),
         ("a:\n  !!timestamp soon\n", 2, 3),
         ("a: *none\n", 1, 4),
+        ("a: !!int ''\n", 1, 4),
+        ("a: 1" + ":1" * 200 + ".0\n", 1, 4),
+        ("%YAML 1." + "1" * 5000 + "\n---\n", 1, 9),
+        ('a: "\\UFFFFFFFF"\n', 1, 7),
+        ("x: &a {y: z}\n? *a\n: 1\n", 1, 4),
+        ("? &a [*a]\n: b\n", 1, 3),
         ("a\x00b", 1, None),
         ("[" * 5000, None, None),
         ("<<: 5\n", 1, 5),
@@ -81,7 +96,29 @@ def test_what_is_no_yaml_is_refused_with_its_place(text: str, line: int | None, 
     with pytest.raises(DocumentError) as caught:
         parse(text)
     assert (caught.value.line, caught.value.column) == (line, column)
-    assert caught.value.text
+    place = ":".join(str(one) for one in (NAME, line, column) if one is not None)
+    assert str(caught.value).startswith(f"{place}: is not valid YAML: ")
+    assert str(caught.value).endswith("; correct it there or just before")
+
+
+def test_a_problem_begins_with_its_place() -> None:
+    """A message names file and line, and the dotted place where there is one."""
+    document = parse(TEXT)
+    assert document.problem(("a", 0, "c", 1), "no") == "a.yaml:4: a[0].c[1]: no"
+    assert document.problem((), "no") == "a.yaml:1: no"
+    assert parse("# nothing\n").problem(("version",), "no") == "a.yaml:1: version: no"
+
+
+def test_an_alias_is_found_where_its_anchor_is() -> None:
+    """A mapping that holds itself is walked once, and its parts are found at any depth."""
+    document = parse("a: &a\n  b: *a\n")
+    assert document.line(("a", "b", "b", "b")) == 2
+
+
+def test_dotted_locations() -> None:
+    """Locations read as people write them."""
+    assert dotted(("events", 2, "match", "message")) == "events[2].match.message"
+    assert dotted(()) == ""
 
 
 @given(st.text(alphabet="ab:{}[]-?&*!<>|#'\" \n\t,1.~%@`", max_size=60))
@@ -92,4 +129,4 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except DocumentError:
         return
     assert document.line(("a", 0)) >= 1
-    assert all(line >= first for _, line, first in document.duplicates)
+    assert all(line >= 1 and problem.startswith(f"{NAME}:{line}: ") for line, problem in document.duplicates)

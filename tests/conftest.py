@@ -1,0 +1,41 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter import journal
+from tests.support.stepper import Stepper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Return the empty folder of the app's logs."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, logs: Path) -> Iterator[Stepper]:
+    """Return a daemon that follows `laravel*.log` in `logs`."""
+    with Stepper.following(tmp_path, f"{logs}/laravel*.log") as one:
+        yield one
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Leave the process-wide logging as it was."""
+    loggers = [logging.getLogger(), logging.getLogger(journal.PACKAGE)]
+    before = [(one, one.level, one.handlers[:]) for one in loggers]
+    yield
+    for one, level, handlers in before:
+        one.setLevel(level)
+        one.handlers[:] = handlers
