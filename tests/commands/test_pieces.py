@@ -92,6 +92,15 @@ def test_what_truncation_leaves_does_not_hide_a_record(junk: bytes) -> None:
     assert piece.record is not None
     assert (piece.line, piece.record.message) == (1, b"a")
     assert [(one.line, one.lines) for one in found(A + b"\0\0" + A)] == [(1, 1), (2, 1)]
+    assert [(one.line, one.lines) for one in found(A[:-1] + b"\0" + A)] == [(1, 1), (1, 1)]
+
+
+@pytest.mark.parametrize("most", [50, 1 << 30])
+def test_each_record_has_its_pass_of_a_repeated_hour(most: int) -> None:
+    """From a step back inside the hour that the clock shows twice, records stand in its second pass."""
+    minutes = (b"02:50", b"02:10", b"02:20", b"03:10")
+    log = b"".join(A.replace(b"10-06 18:22", b"10-26 " + minute) for minute in minutes)
+    assert [one.fold for one in found(log, most)] == [0, 1, 1, 0]
 
 
 def test_a_header_inside_an_open_string_is_forged() -> None:

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.records.cut import Ending
+from exporter.records.carry import Carry
+from exporter.records.cut import Cut, Cutter, Ending
 from exporter.records.parse import LIMIT
 from exporter.records.time import FoldWatch, Times
-from tests.support.cutting import HEADER, Reader, read
+from tests.support.cutting import HEADER, SCANNER, Reader, judge, read
 
 STALE = HEADER + b'Stale booking detected {"age":-1.5} \n'
 OTHER = b"[2023-08-11T09:21:45.704004+02:00] my-app.queue worker.INFO: hello  \n"
@@ -231,6 +232,29 @@ def test_no_header_amid_a_line() -> None:
             totals = read(log + b"\n" + OTHER, (len(log),), limit=1000)
             assert totals.records == ({"error": 1, "info": 1} if beginning else {"info": 1})
             assert totals.unparsed == (not beginning)
+
+
+def test_visits() -> None:
+    """Each record that begins is told once, with what was counted before it, also where the next block repeats it."""
+    parts = (b"orphan\n", HEADER + b"a  \n", HEADER + b"b  \n", STALE, JSON, OTHER)
+    log = b"".join(parts)
+    starts = [sum(map(len, parts[:number])) for number in range(1, len(parts))]
+    seen: list[tuple[int, int, int]] = []
+
+    def visit(begin: int, cut: Cut) -> None:
+        seen.append((begin, sum(cut.levels), len(cut.outcomes)))
+
+    cutter = Cutter(SCANNER, judge)
+    cutter.cut(bytearray(log), len(log), Carry(), ending=Ending.FINAL, visit=visit)
+    assert seen == list(zip(starts, (0, 1, 2, 3, 4), (0, 0, 0, 1, 2), strict=True))
+    for end in range(len(log)):
+        seen.clear()
+        first = cutter.cut(bytearray(log), end, Carry(), visit=visit)
+        told = [begin for begin, _, _ in seen]
+        seen.clear()
+        rest = bytearray(log[first.start :])
+        cutter.cut(rest, len(rest), first.carry, seen=end - first.start, ending=Ending.FINAL, visit=visit)
+        assert told + [first.start + begin for begin, _, _ in seen] == starts
 
 
 def test_folds() -> None:
