@@ -40,11 +40,13 @@ class Continuity:
     """Looks at open files and keeps their positions true to their content.
 
     `moved` tells that content was found in another place, to be looked at; who does so resets it.
+    `sighted` are the paths that the globs name at present.
     """
 
     def __init__(self, followed: Followed, opening: Opening, report: Report, warn: Warn) -> None:
         """Take the followed files, and the way to open what was found at a place."""
         self.moved = False
+        self.sighted: frozenset[str] = frozenset()
         self._patient = True
         self._followed = followed
         self._open = opening
@@ -149,7 +151,7 @@ class Continuity:
         return not tail.fresh and tail.state != "copy"
 
     def _relate(self, tail: Tail, stat: FileStat, data: bytes, now: float) -> bool:
-        """Continue what `tail`, whose content can be told from others', holds the bytes of; tell whether there is such a file."""
+        """Continue the file that `tail`, whose content can be told from others', holds the bytes of, if any."""
         for known in kinship.relatives(tail, data, self._followed.tails):
             if known.file is None:
                 kinship.reopen(known)
@@ -201,20 +203,41 @@ class Continuity:
         followed = self._followed
         if not stirred(tail.path, since) and not followed.rotated[tail.log]:
             return
-        name = Path(tail.path).name
+        name, there = Path(tail.path).name, tail.path in self.sighted
         unheld = tail if tail.file is None else None  # its inode may hold other content by now
         for stat in beside(tail.path, followed.rotated[tail.log]):
             late = stat.modified >= since and Path(stat.path).name.startswith(name)
-            file = self._open(tail.log, stat, now) if late and stat.path != tail.path else None
+            file = self._open(tail.log, stat, now) if late and not (there and stat.path == tail.path) else None
             if file is None:
                 continue
-            if self._known(stat, file, unheld) or kinship.copies(file, tail.path):
+            if self._known(stat, file, unheld) or (there and kinship.copies(file, tail.path)):
                 file.close()
                 continue
             found = followed.add(tail.log, stat, file, now)
             found.state = "rotated"
             followed.rotation(found, "renamed")
             self.moved = True
+
+    def pass_over(self, met: Tail, now: float) -> None:
+        """Note the rotated files beside a log that is met for the first time: only what they grow by is read.
+
+        Else one that a worker still writes to would be taken at the next rotation for content that
+        came since, and be counted from its beginning. Raises ReadError.
+        """
+        name = Path(met.path).name
+        for stat in beside(met.path, self._followed.rotated[met.log]):
+            if not Path(stat.path).name.startswith(name) or self._followed.by_key((stat.device, stat.inode)):
+                continue
+            file = self._open(met.log, stat, now)
+            if file is None:
+                continue
+            if file.inflated or kinship.begins_like(file, self._followed.tails):
+                file.close()
+                continue
+            found = self._followed.add(met.log, stat, file, now)
+            found.state = "rotated"
+            self.begin_at_end(found, stat.size)
+            found.grown = stat.modified
 
     def _known(self, stat: FileStat, file: OpenFile, but: Tail | None) -> bool:
         """Tell whether what was opened is followed, and not another file on the inode of one that is gone."""

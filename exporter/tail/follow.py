@@ -194,6 +194,11 @@ class Tail:
         self.judged = other.judged
         self.dirty = True
 
+    def close_unless_changed(self) -> None:
+        """Release the descriptor if nothing was written since the last look. Raises ReadError."""
+        if self.file is not None and self.file.stat().modified == self.modified:
+            self.close()
+
     def close(self) -> None:
         """Release the descriptor, if there is one."""
         if self.file is not None:

@@ -128,6 +128,13 @@ def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
     return None
 
 
+def begins_like(file: OpenFile, tails: Iterable[Tail]) -> bool:
+    """Tell whether a file of which nothing was read yet begins as this one does. Raises ReadError."""
+    data = file.head()
+    heads = [other.file.head() for other in tails if other.fresh and other.file is not None]
+    return any(head and (head.startswith(data) or data.startswith(head)) for head in heads)
+
+
 def copies(file: OpenFile, path: str) -> bool:
     """Tell whether an open file is, or may become, a copy of what is at `path`, by its beginning. Raises ReadError."""
     data = file.head()

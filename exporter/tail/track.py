@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from exporter.config.schema import LogSettings
     from exporter.tail.files import FileStat
-    from exporter.tail.follow import Tail
+    from exporter.tail.follow import State, Tail
     from exporter.tail.trouble import Report, Warn
 
 HOLD: Final = 48 * 3600.0
@@ -82,7 +82,8 @@ class Tracker:
         for log, path, cause in sightings.errors:
             self._troubles.note(log, path, cause, now)
         pairing = pair(sightings.files, self.tails)
-        taken = frozenset(stat.path for _, stat in sightings.files)
+        earlier = [(Path(tail.path), tail.state) for tail in self.tails] if pairing.unknown else []
+        taken = self.content.sighted = frozenset(stat.path for _, stat in sightings.files)
         for log, stat, tail in pairing.known:
             with self._guarded(tail, now):
                 self._sighted(log, tail, stat, now)
@@ -90,10 +91,15 @@ class Tracker:
             with self._guarded(tail, now):
                 if any(tail is one for one in self.tails):  # else another took its place just now
                     self._unsighted(tail, taken, now)
+        present = len(self.tails)
         for log, stat in pairing.unknown:
             if log in at_end:
                 self._at_end[stat.device, stat.inode] = stat.size
             self._unknown(log, stat, now)
+        for tail in self.tails[present:]:
+            if not _rotated_from(Path(tail.path), earlier):
+                with self._guarded(tail, now):
+                    self.content.pass_over(tail, now)
         for tail in [one for one in self.tails if one.fresh]:
             # Before anything is read: what a copy shares with its original is found while that is where both part.
             with self._guarded(tail, now):
@@ -274,7 +280,16 @@ class Tracker:
             elif idle > FORGET or self.content.finished(tail):
                 self._followed.drop(tail)
             elif not tail.unread and now - tail.grown > HOLD and not tail.fresh:
-                tail.close()
+                with self._guarded(tail, now):
+                    tail.close_unless_changed()
+
+
+def _rotated_from(place: Path, earlier: Iterable[tuple[Path, State]]) -> bool:
+    """Tell whether a file was known in or beside this place, or was rotated away under its name."""
+    return any(
+        path.name.startswith(place.name) and (path.parent == place.parent or state != "active")
+        for path, state in earlier
+    )
 
 
 def _lost_page_cache(tail: Tail, size: int) -> bool:

@@ -418,3 +418,16 @@ def test_idle_file_that_grows_again(daemon: Stepper, logs: Path) -> None:
     os.utime(log, (daemon.now, daemon.now))
     daemon.settle()
     assert daemon.created() == 26
+
+
+def test_written_to_after_days_without_a_look(daemon: Stepper, logs: Path) -> None:
+    """What a worker wrote to a truncated and renamed file is read, though the daemon had not looked for days."""
+    log = logs / "laravel.log"
+    append(log, records(0, 20))
+    daemon.settle()
+    os.truncate(log, 0)
+    append(log, records(20, 25))
+    log.rename(logs / "laravel.log.1")
+    daemon.advance(3 * DAY)
+    daemon.settle()
+    assert daemon.created() == 25

@@ -208,3 +208,57 @@ def test_rotated_while_off_for_days(daemon: Stepper, logs: Path) -> None:
     daemon.start()
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (30, {})
+
+
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_old_file_that_a_worker_still_writes_to(daemon: Stepper, logs: Path, *, off: bool) -> None:
+    """A file that was rotated before the first start is never counted from its beginning, only what it grows by."""
+    log, old = logs / "laravel.log", logs / "laravel.log.1"
+    append(old, records(500, 550))
+    append(log, records(0, 10))
+    daemon.settle()
+    if off:
+        daemon.stop()
+    append(old, records(10, 12))
+    old.rename(logs / "laravel.log.2")
+    log.rename(old)
+    append(log, records(12, 20))
+    if off:
+        daemon.start()
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (20, {})
+
+
+@pytest.mark.parametrize("rotated", [False, True], ids=["truncated", "renamed"])
+def test_new_content_before_a_deployment_while_off(tmp_path: Path, *, rotated: bool) -> None:
+    """What came to a log's place is read there, though `current` leads to another release by the next look."""
+    current, log = tmp_path / "current", tmp_path / "1" / "laravel.log"
+    for release in "12":
+        (tmp_path / release).mkdir()
+    current.symlink_to("1")
+    with Stepper.following(tmp_path, f"{current}/laravel.log") as daemon:
+        append(log, records(0, 10))
+        daemon.settle()
+        daemon.stop()
+        if rotated:
+            log.rename(log.with_name("laravel.log.1"))
+        else:
+            os.truncate(log, 0)
+        append(log, records(10, 20))
+        current.unlink()
+        current.symlink_to("2")
+        append(tmp_path / "2" / "laravel.log", records(20, 30))
+        daemon.start()
+        daemon.settle()
+        assert daemon.created() == 30
+
+
+def test_copy_of_a_file_that_is_not_read_yet(daemon: Stepper, logs: Path) -> None:
+    """A copy beside a log that is met for the first time keeps no file from being read."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    shutil.copyfile(log, logs / "laravel.log.1")
+    log.rename(logs / "laravel-1.log")
+    append(log, records(10, 15))
+    daemon.settle()
+    assert daemon.created() == 15
