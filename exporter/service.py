@@ -79,6 +79,7 @@ class Daemon:
             same_boot=loaded.boot in {boot, ""},
             report=self._report,
             warn=_warn,
+            met=loaded.logs,
         )
         start = Start(_is_exposed(loaded), _at_end(settings, loaded), loaded.state_lost, {"boot": boot})
         self.view = View(

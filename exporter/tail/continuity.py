@@ -244,7 +244,8 @@ class Continuity:
         for other in self._followed.tails:
             if other is but or other.key != (stat.device, stat.inode) or (other.file is None and other.state in _GONE):
                 continue
-            if other.file is not None or other.state in UNREAD or file.holds(other.head, other.tail, other.position):
+            refused = other.state in UNREAD and not other.position
+            if other.file is not None or refused or file.holds(other.head, other.tail, other.position):
                 return True
         return False
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 State = Literal["active", "rotated", "unlinked", "copy", "missing", "refused", "compressed"]
 """active: named by a glob. rotated: known elsewhere. unlinked: only our descriptor holds it.
 copy: holds what another followed file holds, not read. missing: sought and not found.
-refused: UTF-16, not read. compressed: not read (history in it is for backfill)."""
+refused: UTF-16, not read. compressed: not read (history in it is for backfill), or read to its end."""
 UNREAD: Final[frozenset[State]] = frozenset({"refused", "compressed"})
 """States of files that are none of ours to read; they are not held open."""
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from exporter.tail import fingerprint
 from exporter.tail.discover import beside
 from exporter.tail.files import UTF16_MARKS, OpenFile, ReadError, Vanished
-from exporter.tail.follow import UNREAD
 from exporter.tail.inflate import open_content
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
         and not other.fresh
         and other.position >= fingerprint.CERTAIN
         and other.state != "copy"
-        and other.state not in UNREAD
         and fingerprint.agrees(other.head, data)
     ]
     return sorted(known, key=lambda other: other.position, reverse=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from exporter.config.schema import LogSettings
     from exporter.tail.files import FileStat
-    from exporter.tail.follow import State, Tail
+    from exporter.tail.follow import Tail
     from exporter.tail.trouble import Report, Warn
 
 HOLD: Final = 48 * 3600.0
@@ -48,9 +48,16 @@ class Tracker:
     """
 
     def __init__(
-        self, logs: Sequence[LogSettings], tails: Iterable[Tail], *, same_boot: bool, report: Report, warn: Warn
+        self,
+        logs: Sequence[LogSettings],
+        tails: Iterable[Tail],
+        *,
+        same_boot: bool,
+        report: Report,
+        warn: Warn,
+        met: frozenset[str] = frozenset(),
     ) -> None:
-        """Take the configured logs and the files that the checkpoint remembers."""
+        """Take the configured logs, and the files and the logs' names (`met`) that the checkpoint remembers."""
         self._logs = logs
         self._followed = Followed(tails, {log.name: log.rotated for log in logs}, report)
         self._troubles = Troubles(report, warn)
@@ -58,6 +65,7 @@ class Tracker:
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._at_end: dict[tuple[int, int], int] = {}
+        self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
 
     @property
     def tails(self) -> list[Tail]:
@@ -82,7 +90,7 @@ class Tracker:
         for log, path, cause in sightings.errors:
             self._troubles.note(log, path, cause, now)
         pairing = pair(sightings.files, self.tails)
-        earlier = [(Path(tail.path), tail.state) for tail in self.tails] if pairing.unknown else []
+        first_met = self._unmet & {log for log, _ in pairing.unknown}
         taken = self.content.sighted = frozenset(stat.path for _, stat in sightings.files)
         for log, stat, tail in pairing.known:
             with self._guarded(tail, now):
@@ -96,8 +104,9 @@ class Tracker:
             if log in at_end:
                 self._at_end[stat.device, stat.inode] = stat.size
             self._unknown(log, stat, now)
+        self._unmet = set()
         for tail in self.tails[present:]:
-            if not _rotated_from(Path(tail.path), earlier):
+            if tail.log in first_met:  # at a later look, what lies beside a new name was written since the last
                 with self._guarded(tail, now):
                     self.content.pass_over(tail, now)
         for tail in [one for one in self.tails if one.fresh]:
@@ -204,7 +213,8 @@ class Tracker:
         if tail.log not in self._followed.rotated or tail.state == "missing":
             return
         if tail.state in UNREAD or (tail.state == "copy" and tail.file is None):
-            self._followed.drop(tail)
+            if not (tail.state == "compressed" and tail.position):
+                self._followed.drop(tail)
         elif tail.state == "active" and self._hidden(tail, now):
             return
         elif tail.file is not None:
@@ -277,19 +287,14 @@ class Tracker:
             idle = now - max(tail.grown, tail.seen)
             if tail.state == "unlinked" and idle > UNLINKED_QUIET:
                 self._gone(tail)
-            elif idle > FORGET or self.content.finished(tail):
+            elif idle > FORGET:
                 self._followed.drop(tail)
+            elif self.content.finished(tail):  # its row stays: what it holds is not to be counted again
+                tail.state, tail.dirty = "compressed", True
+                tail.close()
             elif not tail.unread and now - tail.grown > HOLD and not tail.fresh:
                 with self._guarded(tail, now):
                     tail.close_unless_changed()
-
-
-def _rotated_from(place: Path, earlier: Iterable[tuple[Path, State]]) -> bool:
-    """Tell whether a file was known in or beside this place, or was rotated away under its name."""
-    return any(
-        path.name.startswith(place.name) and (path.parent == place.parent or state != "active")
-        for path, state in earlier
-    )
 
 
 def _lost_page_cache(tail: Tail, size: int) -> bool:

@@ -64,7 +64,9 @@ def test_every_counter_equals_what_was_written_after_thirty_kills(tmp_path: Path
     daemon = Daemon(tmp_path / "daemon", "--log", f"{logs}/laravel*.log", "--log", f"{logs}/calcom*.log")
     live = LiveWriter(writer, RECORDS)
     kills = 0
+    writer.write(100)
     with Monitor(daemon) as monitor, daemon:
+        daemon.wait_ready()  # before its first commit a daemon knows nothing of what is rotated beside a log
         live.start()
         while kills < KILLS or not live.finished.is_set():
             if kills % 3:

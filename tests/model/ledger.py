@@ -49,7 +49,8 @@ def definitions() -> EventSet:
 def render(number: int, shape: str, size: int) -> bytes:
     """Return the record with this number in one of `SHAPES`, of at least `size` bytes."""
     head = f"[2025-10-09 10:53:20] production.INFO: Item {number:03};"
-    filler = "x" * max(0, size - len(head) - 20)
+    room = max(0, size - len(head) - 20)
+    filler = "".join(f"{number:03}.{at:03} " for at in range(0, room, 8))[:room]  # 256 bytes of it occur once
     return (head + SHAPES[shape].format(filler=filler)).encode()
 
 

@@ -259,6 +259,7 @@ TestFollowing = Following.TestCase
 TestFollowing.settings = settings(
     max_examples=20,
     stateful_step_count=50 if THOROUGH else 25,
+    derandomize=not THOROUGH,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -262,3 +263,21 @@ def test_copy_of_a_file_that_is_not_read_yet(daemon: Stepper, logs: Path) -> Non
     append(log, records(10, 15))
     daemon.settle()
     assert daemon.created() == 15
+
+
+def test_compressed_copy_found_again(daemon: Stepper, logs: Path) -> None:
+    """A compressed copy that was read to its end is not read again at the next rotation, nor is a plain one of it."""
+    log, packed = logs / "laravel.log", logs / "laravel.log.1.gz"
+    append(log, b"")
+    daemon.step()
+    packed.write_bytes(gzip.compress(records(0, 10)))
+    for path in (packed, log, logs):
+        os.utime(path, (daemon.now + 1, daemon.now + 1))
+    daemon.settle()
+    assert daemon.created() == 10
+    (logs / "laravel.log.2").write_bytes(records(0, 10))
+    for path in (log, logs, logs / "laravel.log.2"):
+        os.utime(path, (daemon.now, daemon.now))
+    append(log, records(10, 15))
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (15, {})

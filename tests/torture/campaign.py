@@ -23,7 +23,7 @@ from tests.torture.births import Births
 from tests.torture.crash import HOWS, Plan, Site, build
 from tests.torture.live import Live, Measure
 from tests.torture.lives import ForkedDaemon, Nursery
-from tests.torture.power import lose_power
+from tests.torture.power import lose_power, read_changes
 from tests.torture.writer import BulkWriter
 
 if TYPE_CHECKING:
@@ -157,6 +157,8 @@ class Campaign:
         if power:
             self.figures.power_losses += 1
             self.figures.taken_back += lose_power(self._state, self._undo, rng)
+        else:
+            read_changes(self._undo)  # takes away a last note that was cut off
 
     def _by_clock(self, daemon: ForkedDaemon) -> None:
         daemon.start()
@@ -248,16 +250,17 @@ class Campaign:
         if not found:
             self._forget(daemon)
         daemon.kill()
+        read_changes(self._undo)
         self.figures.kills[CLOCK] += 1
 
     def _forget(self, daemon: ForkedDaemon) -> None:
         """Remove what was rotated, and let the daemon see it: of files that go while it is off it cannot know."""
         self._writer.forget()
-        left = len([path for path in self._logs.iterdir() if path.stat().st_size])
+        there = len(list(self._logs.iterdir()))
 
         def noticed(now: Scrape) -> bool:
-            states = ("active", "rotated")
-            return sum(now.get("booking_exporter_files", log="app", state=state) or 0 for state in states) == left
+            active, rotated = (now.get("booking_exporter_files", log="app", state=one) for one in ("active", "rotated"))
+            return not rotated and (active or 0) <= there
 
         daemon.wait_for(noticed, "the removal of old files is noticed")
         daemon.live(0.3)  # its commit follows within a tenth of a second

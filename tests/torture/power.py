@@ -36,7 +36,11 @@ class Change(NamedTuple):
 
 
 def read_changes(undo: Path) -> list[Change]:
-    """Read what the library noted since the last loss of power, over all lives."""
+    """Read what the library noted since the last loss of power, over all lives.
+
+    A last note that a kill cut off is removed from the file, since the next life appends to it; what
+    it announced did not happen.
+    """
     if not undo.exists():
         return []
     data = undo.read_bytes()
@@ -44,10 +48,12 @@ def read_changes(undo: Path) -> list[Change]:
     at = 0
     while at + CHANGE.size <= len(data):
         call, file, offset, size, before, after = CHANGE.unpack_from(data, at)
-        at += CHANGE.size
-        old, new = data[at : at + before], data[at + before : at + before + after]
-        at += before + after
-        changes.append(Change(CALLS[call], FILES[file], offset, size, old, new))
+        begin, middle, end = at + CHANGE.size, at + CHANGE.size + before, at + CHANGE.size + before + after
+        if end > len(data):
+            break
+        changes.append(Change(CALLS[call], FILES[file], offset, size, data[begin:middle], data[middle:end]))
+        at = end
+    os.truncate(undo, at)
     return changes
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.torture.crash import CALLS, FILES
 from tests.torture.power import CHANGE, Change, lose_power, read_changes, unsynced
@@ -25,12 +28,17 @@ def note(undo: Path, *changes: Change) -> None:
             file.write(CHANGE.pack(*numbers, len(one.before), len(one.after)) + one.before + one.after)
 
 
-def test_what_was_noted_is_read_back(tmp_path: Path) -> None:
-    """The changes come back as they were noted, a last one that was cut off left out."""
-    note(tmp_path / "undo", SYNCED, SYNC, OVER)
-    with (tmp_path / "undo").open("ab") as file:
-        file.write(b"\x02")
-    assert read_changes(tmp_path / "undo") == [SYNCED, SYNC, OVER]
+@pytest.mark.parametrize("cut", [1, 30, 50, 551])
+def test_what_was_noted_is_read_back(tmp_path: Path, cut: int) -> None:
+    """The changes come back as they were noted, but for one that a kill cut off, behind which the next are read."""
+    undo = tmp_path / "undo"
+    note(undo, SYNCED)
+    whole = undo.stat().st_size
+    note(undo, SYNCED)
+    os.truncate(undo, whole + cut)
+    assert read_changes(undo) == [SYNCED]
+    note(undo, SYNC, OVER)
+    assert read_changes(undo) == [SYNCED, SYNC, OVER]
     assert read_changes(tmp_path / "none") == []
 
 

@@ -7,6 +7,7 @@ is either counted with a block's first use or made anew each time.
 
 from __future__ import annotations
 
+import os
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -88,11 +89,13 @@ class BulkWriter(LogWriter):
         self.rotations["daily"] += 1
 
     def forget(self) -> None:
-        """Remove all files that are written no more; call it when all was read."""
+        """Let workers go on to the present files, and remove all others; call it when all was read."""
+        for descriptor, _ in self._late:
+            os.close(descriptor)
+        self._late.clear()
         for path in self.folder.iterdir():
             if path not in self._open and path not in self.daily:
                 path.unlink()
-        self._retire()
 
     def _scene(self, least: int) -> bytes:
         if least:
