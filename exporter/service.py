@@ -48,6 +48,17 @@ _log = logging.getLogger(__name__)
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a busy thread yields: a scrape is answered in milliseconds also while reading."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_STARTING: Final = Health(
+    logs={},
+    last_commit=None,
+    uncommitted_bytes=0,
+    commit_failing=False,
+    catching_up=True,
+    ready=False,
+    reload_successful=True,
+    reload_success_time=0.0,
+)
+"""The condition before the first look."""
 
 
 class Daemon:
@@ -82,19 +93,7 @@ class Daemon:
             met=loaded.logs,
         )
         start = Start(_is_exposed(loaded), _at_end(settings, loaded), loaded.state_lost, {"boot": boot})
-        self.view = View(
-            ledger.snapshot(state_lost=start.state_lost, exposed=start.exposed),
-            Health(
-                logs={},
-                last_commit=None,
-                uncommitted_bytes=0,
-                commit_failing=False,
-                catching_up=True,
-                ready=False,
-                reload_successful=True,
-                reload_success_time=0.0,
-            ),
-        )
+        self.view = View(ledger.snapshot(state_lost=start.state_lost, exposed=start.exposed), _STARTING)
         self._ledger = ledger
         self.loop = Loop(
             settings.logs,

@@ -14,21 +14,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    """Return the folder of the app's logs."""
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, logs: Path) -> Iterator[Stepper]:
-    """Return a daemon that follows `laravel*.log` in `logs`."""
-    with Stepper.following(tmp_path, f"{logs}/laravel*.log") as one:
-        yield one
-
-
-@pytest.fixture
 def wide(tmp_path: Path, logs: Path) -> Iterator[Stepper]:
     """Return a daemon whose glob also names rotated files."""
     with Stepper.following(tmp_path, f"{logs}/laravel*") as one:
