@@ -15,7 +15,7 @@ from exporter.catalogue import OWN
 from exporter.checkpoint.errors import CommitError
 from exporter.checkpoint.rows import EXPOSED, START_AT_END
 from exporter.health import Condition
-from exporter.records.cut import Ending
+from exporter.records.block import Ending
 from exporter.tail.files import ReadError
 
 if TYPE_CHECKING:

@@ -8,16 +8,19 @@ only inside `Match` values; the ledger keeps nothing of them but keyed hashes (g
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """Monolog's eight levels (Monolog\\Level), in rising order, in lower case."""
 
 LabelValues = tuple[str, ...]
 """Label values in the order in which the catalogue declares the label names."""
+
+SeriesKey = tuple[str, LabelValues]
+"""A series: its metric's full exposition name, and its label values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,14 @@ class LinkedLabel:
     otherwise: str
 
 
-@dataclass(frozen=True, slots=True)
-class Increment:
+class Increment(NamedTuple):
     """Add 1 to the counter `metric` (its full exposition name) at `labels`."""
 
     metric: str
     labels: tuple[str | LinkedLabel, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """Observe `value` in the histogram `metric` (its full exposition name) at `labels`."""
 
     metric: str
@@ -59,8 +60,7 @@ class Observation:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(NamedTuple):
     """One problem that the app may meet many times: repeats of `identifier` in `layer` are one incident."""
 
     layer: str
@@ -83,8 +83,7 @@ class Violation:
     identifier: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """What one record means: the event it is (None: unrecognized) and all that it changes."""
 
     event: str | None
@@ -94,12 +93,17 @@ class Match:
     violation: Violation | None = None
     malformed: int = 0
 
-    @property
-    def plain(self) -> bool:
-        """Whether it only increments counters, whatever came before it, so that equal ones can be added up."""
-        if self.observations or self.incident or self.violation or self.malformed:
-            return False
-        return all(isinstance(label, str) for one in self.increments for label in one.labels)
+
+Reading = tuple[Match, list[tuple[SeriesKey, float]], Incident | None]
+"""What one of many like records says: what it means besides its observed values and its incident, and these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What every record means that begins in one way: `match`, or what `read` makes of its context, or nothing."""
+
+    match: Match | None = None
+    read: Callable[[Mapping[str, object]], Reading] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +122,6 @@ class HistogramValue:
     def count(self) -> int:
         """All observations."""
         return sum(self.buckets)
-
-
-SeriesKey = tuple[str, LabelValues]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,7 @@ class FileRow:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Violated:
+class Violated(NamedTuple):
     """One remembered violation of the grouping state: hash of log and key, role, event time."""
 
     key: bytes
@@ -200,8 +200,7 @@ class Violated:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A known incident: the event time of its first sighting, and the time from which it is held.
 
     `held` is the newest event time of any incident when this one was first seen: an incident read

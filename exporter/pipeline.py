@@ -7,14 +7,18 @@ is read again after a restart is at most one record.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from exporter.catalogue import APP, OWN
-from exporter.events.classify import at_once, classify
+from exporter.events.classify import classify
+from exporter.events.settle import settle
 from exporter.model import LEVELS
-from exporter.records.cut import Cutter, Ending
+from exporter.records.block import Ending
+from exporter.records.cut import Cutter
 from exporter.records.parse import HEADER, LIMIT
 from exporter.records.scan import Scanner
 from exporter.records.time import FoldWatch, Times, repeated_days
@@ -27,22 +31,24 @@ if TYPE_CHECKING:
     from exporter.events.definitions import EventSet
     from exporter.ledger.ledger import Ledger
     from exporter.model import Match
-    from exporter.records.cut import AtOnce, Cut, Judge
+    from exporter.records.block import Cut
     from exporter.records.parse import Record
+    from exporter.records.walk import Judge
     from exporter.tail.follow import Tail
 
-BLOCK: Final = 1 << 18
+BLOCK: Final = 1 << 19
 """Bytes read at a time."""
 CAPACITY: Final = BLOCK + LIMIT
 """Bytes read where one open record fills a block: enough to cut it at its limit."""
 _NEAR: Final = 4096
-_MINUTE: Final = len("2025-10-06 18:22")
+_MINUTE: Final = itemgetter(slice(len("2025-10-06 18:22")))
 
 
 @dataclass(slots=True)
 class _Log:
     """What reading needs to know of one log."""
 
+    name: str
     cutter: Cutter
     zone: ZoneInfo
     times: Times
@@ -62,8 +68,8 @@ class Pipeline:
         for log in logs:
             zone = ZoneInfo(log.timezone)
             ignored = log.ignore_channels
-            cutter = Cutter(scanner, judge_by(events, ignored), at_once=_at_once(events, ignored))
-            self._logs[log.name] = _Log(cutter, zone, Times(zone))
+            cutter = Cutter(scanner, judge_by(events, ignored), at_once=partial(settle, events, ignored))
+            self._logs[log.name] = _Log(log.name, cutter, zone, Times(zone))
 
     def fill(self, tail: Tail) -> int:
         """Read the next block of an open file into the buffer; return its length. Raises ReadError."""
@@ -112,13 +118,29 @@ class Pipeline:
             self._ledger.add(OWN + "unparsed_lines_total", (tail.log,), cut.unparsed)
         if cut.oversized:
             self._ledger.add(OWN + "oversized_records_total", (tail.log,), cut.oversized)
-        for (text, fold), match, times in _added_up(cut.outcomes):
-            time = log.times.resolve(text, fold=fold, near=now if live else None)
-            self._ledger.apply(tail.log, now if time is None else time, match, now, times)
+        near = now if live else None
+        done = 0
+        for before, incident, text in cut.incidents:
+            self._settle(log, cut.outcomes[done:before], now, near)
+            done = before
+            time = log.times.resolve(text, near=near)
+            self._ledger.meet(incident, now if time is None else time, now)
+        self._settle(log, cut.outcomes[done:], now, near)
+        for match, texts in cut.tallies.values():
+            for text, times in _by_minute(texts):
+                time = log.times.resolve(text, near=near)
+                self._ledger.apply(log.name, now if time is None else time, match, now, times)
+        for series, values in cut.observed.items():
+            self._ledger.observe_all(series, values)
         if live and cut.newest >= 0:
             header = HEADER.match(self._buffer, cut.newest)
             time = log.times.resolve(header.group(1), near=now) if header else None
             log.clock_offset = None if time is None else time - now
+
+    def _settle(self, log: _Log, outcomes: list[tuple[bytes, Match, int]], now: float, near: float | None) -> None:
+        for text, match, fold in outcomes:
+            time = log.times.resolve(text, fold=fold, near=near)
+            self._ledger.apply(log.name, now if time is None else time, match, now)
 
     def _fold_watch(self, tail: Tail, log: _Log, length: int) -> FoldWatch | None:
         """Return a watch over the local times if the block may touch a night that has an hour twice."""
@@ -145,17 +167,11 @@ class Pipeline:
         return None
 
 
-def _added_up(outcomes: list[tuple[bytes, Match, int]]) -> Iterator[tuple[tuple[bytes, int], Match, int]]:
-    """Yield the outcomes in order, but those that only increment counters once for all of their minute."""
-    same: dict[tuple[int, bytes, int], list[tuple[bytes, Match]]] = {}
-    for text, match, fold in outcomes:
-        if match.plain:
-            same.setdefault((id(match), text[:_MINUTE], fold), []).append((text, match))
-        else:
-            yield (text, fold), match, 1
-    for (_, _, fold), equal in same.items():
-        text, match = max(equal, key=itemgetter(0))
-        yield (text, fold), match, len(equal)
+def _by_minute(texts: list[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield, for each minute of the time texts, the newest of them and their number."""
+    for _, equal in groupby(sorted(texts), _MINUTE):
+        same = list(equal)
+        yield same[-1], len(same)
 
 
 def judge_by(events: EventSet, ignored: AbstractSet[str]) -> Judge:
@@ -165,10 +181,3 @@ def judge_by(events: EventSet, ignored: AbstractSet[str]) -> Judge:
         return None if record.channel in ignored else classify(events, record, triggers)
 
     return judge
-
-
-def _at_once(events: EventSet, ignored: AbstractSet[str]) -> AtOnce:
-    def settle(level: int, channel: str, triggers: AbstractSet[int], beginning: bytes) -> Match | None:
-        return None if channel in ignored else at_once(events, LEVELS[level], triggers, beginning)
-
-    return settle

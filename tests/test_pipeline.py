@@ -9,7 +9,7 @@ import pytest
 
 from exporter.catalogue import APP, OWN
 from exporter.pipeline import BLOCK
-from exporter.records.cut import Ending
+from exporter.records.block import Ending
 from exporter.tail.files import OpenFile
 from exporter.tail.follow import Tail
 from tests.support.counting import NOW, Reader

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model import LEVELS
 from exporter.pipeline import BLOCK, CAPACITY
+from exporter.records.block import Ending
 from exporter.records.carry import Carry
-from exporter.records.cut import Ending
 from exporter.records.parse import LIMIT, parse
 from exporter.records.time import FoldWatch, Times
 from exporter.tail.files import UTF16_MARKS
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from exporter.model import Match
-    from exporter.records.cut import Cut, Cutter
+    from exporter.records.block import Cut
+    from exporter.records.cut import Cutter
     from exporter.records.parse import Record
 
 

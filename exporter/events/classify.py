@@ -34,7 +34,7 @@ def classify(events: EventSet, record: Record, hits: Collection[int] | None) -> 
     tries all definitions. Hits that turn out to mean nothing are harmless, missing ones are not.
     """
     definitions = events.definitions
-    for index in range(len(definitions)) if hits is None else _candidates(events, hits):
+    for index in range(len(definitions)) if hits is None else candidates(events, hits):
         definition = definitions[index]
         if matches(definition.conditions, record):
             return apply(definition, record)
@@ -43,26 +43,8 @@ def classify(events: EventSet, record: Record, hits: Collection[int] | None) -> 
     return None
 
 
-def at_once(events: EventSet, level: str, hits: Collection[int], beginning: bytes) -> Match | None:
-    """Return what a record means where level and the `beginning` of its message settle that, without parsing it.
-
-    None where they do not: `classify` has to look at the record then.
-    """
-    for index in _candidates(events, hits):
-        definition = events.definitions[index]
-        conditions = definition.conditions
-        if conditions.levels is not None and level not in conditions.levels:
-            continue
-        if definition.constant is None or not conditions.plain:
-            return None
-        for group in conditions.message:
-            if not any(one in beginning for one in group):
-                return None
-        return definition.constant
-    return None
-
-
-def _candidates(events: EventSet, hits: Collection[int]) -> Iterable[int]:
+def candidates(events: EventSet, hits: Collection[int]) -> Iterable[int]:
+    """Return the indexes of the definitions that the triggers may mean, in order."""
     if len(hits) == 1:
         return events.triggers[next(iter(hits))].definitions
     groups = {events.triggers[hit].definitions for hit in hits}
@@ -110,7 +92,7 @@ def apply(definition: Definition, record: Record) -> Match:
     malformed = 0
     increments: tuple[Increment, ...] = ()
     if definition.count is not None:
-        labels, bad = _labels(definition.count.labels, context)
+        labels, bad = read_labels(definition.count.labels, context)
         increments = (Increment(definition.count.metric, labels),)
         malformed += bad
     observations, bad = _observations(definition, context)
@@ -120,9 +102,10 @@ def apply(definition: Definition, record: Record) -> Match:
     return Match(definition.name, increments, observations, incident, violation, malformed + bad)
 
 
-def _labels(
+def read_labels(
     rules: tuple[LabelRule, ...], context: Mapping[str, object] | None
 ) -> tuple[tuple[str | LinkedLabel, ...], int]:
+    """Return a series' label values as a record's context makes them, and how many fields were malformed."""
     malformed = 0
     labels: list[str | LinkedLabel] = []
     for rule in rules:
@@ -162,7 +145,7 @@ def _observations(definition: Definition, context: Mapping[str, object] | None) 
         if isinstance(amount, Absent):
             malformed += 1
         elif amount is not None:
-            labels, bad = _labels(rule.labels, context)
+            labels, bad = read_labels(rule.labels, context)
             malformed += bad
             plain = tuple(one for one in labels if isinstance(one, str))
             observations.append(Observation(rule.metric, plain, amount))
@@ -191,13 +174,24 @@ def _violation(rule: ViolationRule, record: Record) -> Violation:
     """
     field = None if rule.path is None else read(record.context, rule.path)
     source = field if isinstance(field, str) else record.message.decode("utf-8", "replace")
+    key = _key(rule, source)
+    if key is not None:
+        return Violation(rule.role, key)
     raw = record.raw.decode("utf-8", "replace")
-    for place in (source, raw):
-        for pattern in rule.keys:
-            if (found := pattern.search(place)) is not None:
-                return Violation(rule.role, found.group(1))
+    key = _key(rule, raw)
+    if key is not None:
+        return Violation(rule.role, key)
     booking = None if rule.identifier is None else identifier(read(record.context, rule.identifier))
     return Violation(rule.role, _exception(source, raw), booking if isinstance(booking, str) else None)
+
+
+def _key(rule: ViolationRule, text: str) -> str | None:
+    """Return the key's value that the text tells, if any."""
+    for pattern in rule.keys:
+        found = pattern.search(text)
+        if found is not None:
+            return str(found.group(1))
+    return None
 
 
 def _exception(source: str, raw: str) -> str:

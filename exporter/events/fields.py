@@ -49,6 +49,8 @@ def parse_path(text: str) -> Path:
 
 def read(context: Mapping[str, object] | None, path: Path) -> object:
     """Return the value at `path`, or MISSING."""
+    if context is not None and len(path) == 1:  # nearly all
+        return context.get(path[0], MISSING)
     value: object = context
     for key in path:
         if isinstance(value, dict):

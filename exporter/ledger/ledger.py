@@ -20,10 +20,10 @@ from exporter.ledger.windows import CREATED, REJECTIONS, Windows
 from exporter.model import Changes, LedgerState, LinkedLabel, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from exporter.catalogue import Catalogue
-    from exporter.model import Incident, LabelValues, Match
+    from exporter.model import Incident, LabelValues, Match, SeriesKey
 
 REJECTIONS_TOTAL = APP + "duplicate_booking_rejections_total"
 CREATED_TOTAL = APP + "appointments_created_total"
@@ -32,6 +32,7 @@ LAST_EVENT = APP + "last_event_timestamp_seconds"
 MALFORMED_TOTAL = OWN + "malformed_fields_total"
 EVICTIONS_TOTAL = OWN + "incident_evictions_total"
 
+INCIDENT, VIOLATION = b"incident", b"violation"
 WINDOWS = {REJECTIONS_TOTAL: REJECTIONS, CREATED_TOTAL: CREATED}
 EMPTY = LedgerState({}, {}, {}, {}, {}, {})
 
@@ -42,7 +43,8 @@ class Ledger:
     def __init__(self, catalogue: Catalogue, state: LedgerState | None, key: bytes) -> None:
         """Continue from `state` (None: from nothing), hashing identifiers with the secret `key`."""
         held = state or EMPTY
-        self._key = key
+        # A copy of a keyed hash costs half of a new one.
+        self._hashes = {person: blake2b(digest_size=16, key=key, person=person) for person in (INCIDENT, VIOLATION)}
         self._counters = Counters(catalogue, held.counters)
         self._histograms = Histograms(catalogue, held.histograms)
         self._windows = Windows(held.minutes)
@@ -63,7 +65,7 @@ class Ledger:
         self._show_last()
 
     def apply(self, log: str, time: float, match: Match, now: float, times: int = 1) -> None:
-        """Count what one record of `log` means, or `times` records of one minute that mean nothing but increments.
+        """Count what one record of `log` means, or `times` records of one minute without violation and incident.
 
         `time` is the record's own time, `now` the present (Unix seconds). A report of a violation
         that is counted already adds nothing but its event time and its malformed fields. KeyError
@@ -72,11 +74,11 @@ class Ledger:
         if match.event is not None:
             self._note(match.event, min(time, now))
             if match.malformed:
-                self._counters.add((MALFORMED_TOTAL, (match.event,)), match.malformed)
+                self._counters.add((MALFORMED_TOTAL, (match.event,)), float(match.malformed * times))
         if match.violation is not None:
-            hashed = self._hash(b"violation", log, match.violation.key)
+            hashed = self._hash(VIOLATION, log, match.violation.key)
             if match.violation.identifier is not None:
-                alias = self._hash(b"violation", log, match.violation.identifier)
+                alias = self._hash(VIOLATION, log, match.violation.identifier)
                 self._grouping.counts(alias, match.violation.role, time)
             if not self._grouping.counts(hashed, match.violation.role, time):
                 return
@@ -86,9 +88,17 @@ class Ledger:
             if one.metric in WINDOWS:
                 self._windows.add(WINDOWS[one.metric], time, now, times)
         for seen in match.observations:
-            self._histograms.observe((seen.metric, seen.labels), seen.value)
+            self._histograms.observe((seen.metric, seen.labels), (seen.value,))
         if match.incident is not None:
-            self._meet(match.incident, time, now)
+            self.meet(match.incident, time, now)
+
+    def meet(self, incident: Incident, time: float, now: float) -> None:
+        """Note one record of an incident at `time` (Unix seconds)."""
+        if self._incidents.see(self._hash(INCIDENT, incident.layer, incident.identifier), time, now):
+            self._counters.add((INCIDENTS_TOTAL, (incident.layer,)), 1.0)
+            evicted = self._incidents.evict()
+            if evicted:
+                self._counters.add((EVICTIONS_TOTAL, ()), evicted)
 
     def add(self, metric: str, labels: LabelValues = (), amount: float = 1.0) -> None:
         """Add `amount` to a counter. KeyError where it is not declared, ValueError below 0 or for NaN."""
@@ -96,7 +106,11 @@ class Ledger:
 
     def observe(self, metric: str, labels: LabelValues, value: float) -> None:
         """Observe `value` in a histogram. KeyError where it is not declared, ValueError if not finite."""
-        self._histograms.observe((metric, labels), value)
+        self._histograms.observe((metric, labels), (value,))
+
+    def observe_all(self, key: SeriesKey, values: Sequence[float]) -> None:
+        """Observe many values in the histogram `key`, in their order. Raises as `observe` does."""
+        self._histograms.observe(key, values)
 
     def changes(self) -> Changes:
         """Return all that changed since the last `committed`, as absolute values."""
@@ -157,18 +171,13 @@ class Ledger:
         }
 
     def _resolve(self, log: str, time: float, label: LinkedLabel) -> str:
-        hashed = self._hash(b"violation", log, label.identifier)
+        hashed = self._hash(VIOLATION, log, label.identifier)
         return label.if_violated if self._grouping.violated(hashed, time) else label.otherwise
-
-    def _meet(self, incident: Incident, time: float, now: float) -> None:
-        if self._incidents.see(self._hash(b"incident", incident.layer, incident.identifier), time, now):
-            self._counters.add((INCIDENTS_TOTAL, (incident.layer,)), 1.0)
-            evicted = self._incidents.evict()
-            if evicted:
-                self._counters.add((EVICTIONS_TOTAL, ()), evicted)
 
     def _hash(self, person: bytes, scope: str, text: str) -> bytes:
         # Neither a log's name nor a layer holds a NUL, so no two pairs give the same bytes. JSON may
         # hold half of a surrogate pair, which plain UTF-8 would refuse.
         whole = f"{scope}\0{text}".encode("utf-8", "surrogatepass")
-        return blake2b(whole, digest_size=16, key=self._key, person=person).digest()
+        hashed = self._hashes[person].copy()
+        hashed.update(whole)
+        return hashed.digest()

@@ -16,7 +16,7 @@ from exporter.ledger.changed import Changed
 from exporter.model import HistogramValue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from exporter.catalogue import Catalogue
     from exporter.model import SeriesKey
@@ -126,14 +126,18 @@ class Histograms(_Committed[HistogramValue]):
             self._sums[key] = value.sum
         self._show()
 
-    def observe(self, key: SeriesKey, value: float) -> None:
-        """Count `value`. KeyError where the series is not declared, ValueError where it is not finite."""
-        if key not in self._bounds:
+    def observe(self, key: SeriesKey, values: Sequence[float]) -> None:
+        """Count `values` in order. KeyError where the series is not declared, ValueError where one is not finite."""
+        bounds = self._bounds.get(key)
+        if bounds is None:
             raise KeyError(f"undeclared histogram or label values: {key[0]}")
-        if not isfinite(value):
+        if not all(map(isfinite, values)):
             raise ValueError(f"a histogram cannot take this value: {key[0]}")
-        self._buckets[key][bisect_left(self._bounds[key], value)] += 1
-        self._sums[key] += value
+        buckets, total = self._buckets[key], self._sums[key]
+        for value in values:
+            buckets[bisect_left(bounds, value)] += 1
+            total += value
+        self._sums[key] = total
         self._changed.touch(key)
 
     def changes(self) -> dict[SeriesKey, HistogramValue]:

@@ -8,6 +8,7 @@ order; what lies around a match is looked at by `cut`.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import hyperscan
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
 
 HEADERS: Final = range(len(LEVELS))
 """Codes of a line record's header, by level."""
+_OTHERS: Final = len(HEADERS)
 JSON_LEVELS: Final = range(len(LEVELS), 2 * len(LEVELS))
 """Codes of the level in a JSON record's tail, by level."""
 JSON_OPEN: Final = 2 * len(LEVELS)
 """Code of a JSON record's beginning."""
 SUSPECT: Final = JSON_OPEN + 1
 """Code of a line that begins with a bracketed time and is no header; one line may match more than once."""
-FIRST_TRIGGER: Final = SUSPECT + 1
-"""Codes from here on are the triggers' indexes, shifted."""
+ENCLOSED: Final = SUSPECT + 1
+"""Code of a bracketed time at a line's beginning where the last quote before it may open a string."""
+FIRST_TRIGGER: Final = ENCLOSED + 1
+"""The first trigger's code in the compiled table."""
 
 _TIME: Final = rb"\[\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[+-]\d\d:?\d\d|Z)?\]"
 _BEGIN: Final = rb"(?:^|\x00|^\xEF\xBB\xBF)"
@@ -62,8 +66,25 @@ _NO_HEADER: Final = (
 _SUSPECT: Final = rb"^" + _TIME + rb"(?:[^ ]| (?:" + b"|".join(_NO_HEADER) + rb"))"
 """One pattern, since several that begin alike cost hyperscan as much as all the headers."""
 
+_ENCLOSED: Final = rb'[\\:,\[{]"[^"]*[\n\x00\xBF]\[\d{4}-\d\d-\d\d[ T]'
+"""Only behind such a quote can a JSON string be open (or behind an escaped one)."""
+
 Hit = tuple[int, int]
 """The offset behind a match, and its code."""
+
+
+@dataclass(slots=True)
+class Hits:
+    """What stood in a block, each by rising offsets behind the matches.
+
+    Headers, with their levels' numbers; triggers, by their indexes; everything else as hits.
+    """
+
+    headers: list[int] = field(default_factory=list)
+    levels: bytearray = field(default_factory=bytearray)
+    ends: list[int] = field(default_factory=list)
+    triggers: list[int] = field(default_factory=list)
+    others: list[Hit] = field(default_factory=list)
 
 
 class Scanner:
@@ -81,6 +102,7 @@ class Scanner:
         table += [(rb'"level_name":"' + level + rb'","channel":"', 0) for level in levels]
         table.append((_BEGIN + rb'\{"message":"', line))
         table.append((_SUSPECT, line))
+        table.append((_ENCLOSED, 0))
         for trigger in triggers:
             table.append((trigger.pattern if trigger.regex else re.escape(trigger.pattern), 0))
         self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
@@ -91,13 +113,21 @@ class Scanner:
             flags=[flag for _, flag in table],
         )
 
-    def scan(self, block: memoryview) -> list[Hit]:
-        """Return the hits in `block` by rising end. `^` holds at offset 0 whatever came before it."""
-        hits: list[Hit] = []
-        append = hits.append
+    def scan(self, block: memoryview) -> Hits:
+        """Return what stands in `block`. `^` holds at offset 0 whatever came before it."""
+        hits = Hits()
+        header, level = hits.headers.append, hits.levels.append
+        end_of, trigger, other = hits.ends.append, hits.triggers.append, hits.others.append
 
         def on_match(code: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            append((end, code))
+            if code < _OTHERS:
+                header(end)
+                level(code)
+            elif code >= FIRST_TRIGGER:
+                end_of(end)
+                trigger(code - FIRST_TRIGGER)
+            else:
+                other((end, code))
 
         self._database.scan(block, match_event_handler=on_match)  # type: ignore[type-var]  # any buffer is taken
         return hits

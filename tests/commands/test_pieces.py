@@ -21,7 +21,8 @@ from exporter.commands.pieces import Piece, Utf16Error, pieces
 from exporter.config.schema import LogSettings
 from exporter.model import LEVELS
 from exporter.pipeline import BLOCK, judge_by
-from exporter.records.cut import Cutter, Ending
+from exporter.records.block import Ending
+from exporter.records.cut import Cutter
 from exporter.records.parse import LIMIT
 from exporter.records.scan import Scanner
 from exporter.records.time import Times

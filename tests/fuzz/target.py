@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from exporter.events.classify import classify
 from exporter.events.definitions import builtin_source, load_events
+from exporter.records.block import Ending
 from exporter.records.carry import Carry
-from exporter.records.cut import Ending
 from exporter.records.enclosure import LINE_LIMIT
 from exporter.records.parse import LIMIT, parse
 from tests.support.cutting import Reader, read

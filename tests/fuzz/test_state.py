@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from exporter.checkpoint.store import EXPOSED, StateError, Store
+from exporter.records.block import Ending
 from exporter.records.carry import Carry
-from exporter.records.cut import Ending
 from tests.support.cutting import HEADER, Reader
 from tests.support.states import FILE, SOMETHING
 

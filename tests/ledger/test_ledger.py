@@ -134,7 +134,7 @@ def test_what_does_not_count_has_no_effect_but_its_faults(catalogue: Catalogue) 
     """A covered report makes no incident and no observation; its malformed fields are told all the same."""
     ledger = Ledger(catalogue, None, SECRET)
     ledger.apply("app", NOW, Match(None, violation=Violation("failed_save", "k")), NOW)
-    ledger.apply("app", NOW, replace(STALE, violation=Violation("report", "k"), malformed=2), NOW)
+    ledger.apply("app", NOW, STALE._replace(violation=Violation("report", "k"), malformed=2), NOW)
     snapshot = commit(ledger)
     assert snapshot.counters[INCIDENTS, ("layer1",)] == 0.0
     assert snapshot.histograms[AGE].count == 0

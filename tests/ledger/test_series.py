@@ -82,7 +82,7 @@ def test_histograms_count_by_upper_bound() -> None:
     """A value belongs to the first bucket whose bound is not below it, and the last bucket takes the rest."""
     histograms = Histograms(declared("a"), {})
     for value in (0.5, 1.0, 1.5, 2.0, 9.0):
-        histograms.observe(("took_seconds", ("a",)), value)
+        histograms.observe(("took_seconds", ("a",)), [value])
     (observed,) = histograms.changes().values()
     assert (observed.buckets, observed.sum, observed.bounds, observed.count) == ((2, 2, 1), 14.0, (1.0, 2.0), 5)
 
@@ -90,10 +90,10 @@ def test_histograms_count_by_upper_bound() -> None:
 def test_histograms_show_only_what_was_committed() -> None:
     """An observation appears after its commit, and not what came while that commit ran."""
     histograms = Histograms(declared("a"), {})
-    histograms.observe(("took_seconds", ("a",)), 1.0)
+    histograms.observe(("took_seconds", ("a",)), [1.0])
     assert histograms.shown == {("took_seconds", ("a",)): HistogramValue((0, 0, 0), 0.0)}
     histograms.changes()
-    histograms.observe(("took_seconds", ("a",)), 1.0)
+    histograms.observe(("took_seconds", ("a",)), [1.0])
     histograms.committed()
     assert histograms.shown == {("took_seconds", ("a",)): HistogramValue((1, 0, 0), 1.0)}
     shown = histograms.shown
@@ -106,7 +106,7 @@ def test_histograms_show_only_what_was_committed() -> None:
 def test_histograms_without_a_zero_appear_with_their_first() -> None:
     """A histogram declared without a zero is absent until its first observation is committed."""
     histograms = Histograms(declared(), {})
-    histograms.observe(("rare_seconds", ()), 3.0)
+    histograms.observe(("rare_seconds", ()), [3.0])
     assert histograms.shown == {}
     histograms.changes()
     histograms.committed()
@@ -117,13 +117,13 @@ def test_histograms_without_a_zero_appear_with_their_first() -> None:
 def test_histograms_take_finite_values_only(value: float) -> None:
     """A value that would spoil the sum for good is refused."""
     with pytest.raises(ValueError, match="took_seconds"):
-        Histograms(declared("a"), {}).observe(("took_seconds", ("a",)), value)
+        Histograms(declared("a"), {}).observe(("took_seconds", ("a",)), [value])
 
 
 def test_histograms_refuse_undeclared_labels() -> None:
     """A label value outside the closed set is refused, and not told."""
     with pytest.raises(KeyError, match="took_seconds") as refused:
-        Histograms(declared("a"), {}).observe(("took_seconds", ("secret",)), 1.0)
+        Histograms(declared("a"), {}).observe(("took_seconds", ("secret",)), [1.0])
     assert "secret" not in str(refused.value)
 
 
@@ -143,7 +143,7 @@ def test_histograms_survive_a_new_catalogue() -> None:
     """What was observed and not committed is neither lost when a log goes nor when it comes back."""
     key = ("took_seconds", ("a",))
     histograms = Histograms(declared("a"), {key: HistogramValue((1, 0, 0), 0.5, (1.0, 2.0))})
-    histograms.observe(key, 1.5)
+    histograms.observe(key, [1.5])
     histograms.redeclare(declared("b"))
     assert key not in histograms.shown
     assert histograms.changes() == {key: HistogramValue((1, 1, 0), 2.0)}

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from exporter.records.block import Cut, Ending
 from exporter.records.carry import Carry
-from exporter.records.cut import Cut, Cutter, Ending
+from exporter.records.cut import Cutter
 from exporter.records.parse import LIMIT
 from exporter.records.time import FoldWatch, Times
 from tests.support.cutting import HEADER, SCANNER, Reader, judge, read

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.records.cut import Ending
+from exporter.records.block import Ending
 from exporter.records.enclosure import LINE_LIMIT
 from tests.support.cutting import HEADER, PHRASE, TOKENS, Reader, read
 

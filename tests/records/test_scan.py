@@ -6,15 +6,21 @@ import pytest
 
 from exporter.model import LEVELS, Trigger
 from exporter.records.parse import HEADER
-from exporter.records.scan import FIRST_TRIGGER, HEADERS, JSON_LEVELS, JSON_OPEN, SUSPECT, Scanner
+from exporter.records.scan import ENCLOSED, HEADERS, JSON_LEVELS, JSON_OPEN, SUSPECT, Hits, Scanner
 
 TIME = b"[2025-10-06 18:22:12]"
 TRIGGERS = [Trigger(b"a.b(c", regex=False, definitions=()), Trigger(rb"[xy]{3}z", regex=True, definitions=())]
 SCANNER = Scanner(TRIGGERS)
 
 
+def scan(text: bytes) -> Hits:
+    return SCANNER.scan(memoryview(text))
+
+
 def codes(text: bytes) -> list[int]:
-    return [code for _, code in SCANNER.scan(memoryview(text))]
+    """Return the codes of all that is no trigger: headers first."""
+    hits = scan(text)
+    return [*hits.levels, *(code for _, code in hits.others)]
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -22,7 +28,8 @@ def codes(text: bytes) -> list[int]:
 def test_headers(level: str, channel: bytes) -> None:
     """A header is reported once, by its level, at its end; and `HEADER` sees the same."""
     text = TIME + b" " + channel + b"." + level.upper().encode() + b": "
-    assert SCANNER.scan(memoryview(b"x\n" + text + b"m")) == [(len(text) + 2, HEADERS[LEVELS.index(level)])]
+    hits = scan(b"x\n" + text + b"m")
+    assert (hits.headers, list(hits.levels)) == ([len(text) + 2], [HEADERS[LEVELS.index(level)]])
     assert HEADER.match(text)
 
 
@@ -91,5 +98,28 @@ def test_json_levels() -> None:
 
 
 def test_triggers() -> None:
-    """Literal triggers are taken literally, others as patterns; the code tells which it was."""
-    assert SCANNER.scan(memoryview(b"a.b(c axb(c xyxz")) == [(5, FIRST_TRIGGER), (16, FIRST_TRIGGER + 1)]
+    """Literal triggers are taken literally, others as patterns; the number tells which it was."""
+    hits = scan(b"a.b(c axb(c xyxz")
+    assert (hits.ends, hits.triggers) == ([5, 16], [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("before", "enclosed"),
+    [
+        (b'x {"a":"\n', True),
+        (b'x {"a":"b"} \n', False),
+        (b'x {"a":"b\nc\nd\n', True),
+        (b'x {"a":"b\\"c\n', True),
+        (b'x {"a":["\0', True),
+        (b'x {"a":"\n\xef\xbb\xbf', True),
+        (b'x {"a":1,"\n', True),
+        (b'x {"a":"b"} \ny\n', False),
+        (b"x\n", False),
+        (b'say "hi"\n', False),
+        (b'x {"a":"', False),
+    ],
+)
+@pytest.mark.parametrize("line", [TIME + b" app.INFO: y", TIME + b" Processed"])
+def test_enclosed(before: bytes, enclosed: bool, line: bytes) -> None:  # noqa: FBT001  (an expectation)
+    """A bracketed time is reported at a line's beginning whose last quote before may open a string."""
+    assert (ENCLOSED in codes(before + line)) is enclosed

@@ -9,7 +9,7 @@ from exporter.catalogue import BUILTIN, Catalogue
 from exporter.config.schema import LogSettings
 from exporter.ledger.ledger import Ledger
 from exporter.pipeline import Pipeline
-from exporter.records.cut import Ending
+from exporter.records.block import Ending
 from exporter.tail.files import OpenFile
 from exporter.tail.follow import Tail
 from tests.support.stepper import events

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from exporter.model import LEVELS, Match, Trigger
+from exporter.records.block import Ending
 from exporter.records.carry import Carry
-from exporter.records.cut import Cutter, Ending
+from exporter.records.cut import Cutter
 from exporter.records.parse import LIMIT
 from exporter.records.scan import Scanner
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from collections.abc import Set as AbstractSet
 
-    from exporter.records.cut import Cut
+    from exporter.records.block import Cut
     from exporter.records.parse import Record
 
 HEADER: Final = b"[2025-10-06 18:22:12] production.ERROR: "
