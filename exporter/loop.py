@@ -39,6 +39,10 @@ REFRESH_INTERVAL: Final = 5.0
 """The globs are evaluated this often, and when the directories change."""
 POLL_INTERVAL: Final = 1.0
 """The slow poll behind inotify."""
+LIVE_INTERVAL: Final = 0.1
+"""Files that grow are looked at this often; at more than one write in it that is cheaper than inotify."""
+LIVE: Final = 10.0
+"""Seconds after the last growth for which that is done."""
 RETRY_INTERVAL: Final = 1.0
 """A failed commit is tried again after this many seconds."""
 TURN: Final = 0.25
@@ -89,6 +93,8 @@ class Loop:
         self._catching_up = True
         self.condition = Condition(self._names)
         self.work = True
+        self.live = False
+        """Whether a file has grown lately, so that all are looked at often and need not be watched for it."""
 
     def cycle(self, *, moved: bool = False) -> float:
         """Do all that is due; return the seconds until something may be due again."""
@@ -249,9 +255,10 @@ class Loop:
     def _until_due(self) -> float:
         """Return the seconds until the next poll, commit or end of silence."""
         now = self._clock()
+        self.live = any(0 <= now - tail.grown < LIVE for tail in self._tracker.tails if tail.file is not None)
         if self.work:
             return min(RETRY_INTERVAL, max(0.0, self._commit_at - now))
-        due = min(POLL_INTERVAL, max(0.0, self._refresh_at - now))
+        due = min(LIVE_INTERVAL if self.live else POLL_INTERVAL, max(0.0, self._refresh_at - now))
         for tail in self._tracker.tails:
             if not tail.judged and tail.file is not None:
                 due = min(due, max(0.01, tail.grown + self._quiet_after[tail.log] - now))

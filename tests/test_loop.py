@@ -163,6 +163,20 @@ def test_nothing_is_committed_when_nothing_is_new(daemon: Stepper, logs: Path) -
     assert daemon.health().last_commit == last
 
 
+def test_files_that_grow_are_looked_at_often(daemon: Stepper, logs: Path) -> None:
+    """For ten seconds after growth the next look is due within 100 ms; then it is left to the watch and a slow poll."""
+    append(logs / "laravel.log", records(0, 10))
+    daemon.settle()
+    daemon.step(30.0)
+    assert [daemon.daemon.loop.live] == [False]
+    append(logs / "laravel.log", record(10))
+    daemon.step(0.2, moved=False)
+    assert [daemon.daemon.loop.live] == [True]
+    assert daemon.step(9.0, moved=False) <= 0.1
+    assert daemon.step(1.1, moved=False) == pytest.approx(1.0)
+    assert [daemon.daemon.loop.live] == [False]
+
+
 @pytest.mark.parametrize("jump", [-7200.0, 7200.0], ids=["back", "forward"])
 def test_clock_that_jumps(daemon: Stepper, logs: Path, jump: float) -> None:
     """A clock that is set back or forward stops neither commits, nor refreshes, nor the end of a silence."""

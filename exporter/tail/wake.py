@@ -1,6 +1,8 @@
 """Wakes the loop when something happens in the followed directories. I/O through watchdog.
 
 Only a hint: whatever is missed (network mounts, limits of inotify) the loop's own slow poll finds.
+An event costs some hundred times what a look at a file costs, so growth is watched only while
+nothing grows; files that do are polled.
 Waking is coalesced: any number of events before the loop looks again is one wake. It goes through a
 SimpleQueue, whose `put` may be called in a signal handler, also while the same thread waits on it.
 """
@@ -50,17 +52,23 @@ class Waker(FileSystemEventHandler):
         self._observer: BaseObserver | None = None
         self._watches: dict[str, ObservedWatch] = {}
         self._gone: set[str] = set()
+        self._growth = True
 
-    def watch(self, directories: set[str]) -> None:
-        """Watch exactly these directories, none of them recursively; one that cannot be is left to the poll."""
+    def watch(self, directories: set[str], *, growth: bool = True) -> None:
+        """Watch exactly these directories, none of them recursively; one that cannot be is left to the poll.
+
+        Files that come, go or are renamed always wake, those that grow only with `growth`.
+        """
         gone, self._gone = self._gone, set()
+        if growth is not self._growth:
+            self._growth = growth
+            gone |= set(self._watches)
         for directory in set(self._watches) - (directories - gone):
             self._unwatch(directory)
         for directory in directories - set(self._watches):
             try:
-                self._watches[directory] = self._running().schedule(
-                    self, directory, event_filter=[*_STRUCTURE, FileModifiedEvent]
-                )
+                kinds = [*_STRUCTURE, FileModifiedEvent] if growth else [*_STRUCTURE]
+                self._watches[directory] = self._running().schedule(self, directory, event_filter=kinds)
                 self._notice_move()  # what came before the watch was in place told nobody
             except OSError as error:
                 _log.warning(

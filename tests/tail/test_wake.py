@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from watchdog.events import DirDeletedEvent, FileCreatedEvent, FileModifiedEvent
+from watchdog.events import DirDeletedEvent, FileCreatedEvent, FileModifiedEvent, FileSystemEvent
 
 from exporter.tail.wake import Waker
 from tests.support.waiting import wait_until
@@ -61,6 +61,37 @@ def test_writing_and_creating_in_a_watched_directory(waker: Waker, tmp_path: Pat
     wait_until(waker.moved, deadline=5, what="told of a new file")
     waker.watch(set())
     assert waker._watches == {}
+
+
+class Recording(Waker):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[type[FileSystemEvent]] = set()
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        self.told.add(type(event))
+        super().dispatch(event)
+
+
+def test_growth_is_watched_only_where_asked(tmp_path: Path) -> None:
+    """Without growth nobody is told of a write, of a rename always; each change of what is watched asks for a look."""
+    waker = Recording()
+    path = tmp_path / "a.log"
+    path.write_bytes(b"1")
+    for growth in (True, False, True):
+        waker.watch({str(tmp_path)}, growth=growth)
+        assert waker.moved()
+        waker.watch({str(tmp_path)}, growth=growth)
+        assert not waker.moved()
+        waker.told.clear()
+        with path.open("ab") as file:
+            file.write(b"2")
+        path = path.rename(tmp_path / f"{path.stem}b.log")
+        wait_until(waker.moved, deadline=5, what="told of a rename")  # events come in order
+        assert (FileModifiedEvent in waker.told) is growth
+    waker.close()
 
 
 def test_directory_that_is_made_again(waker: Waker, tmp_path: Path) -> None:
