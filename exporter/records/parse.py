@@ -33,6 +33,7 @@ JSON_HEAD: Final = re.compile(rb'\{"message":"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+'
 JSON_KEYS: Final = (b'","context":', b'","level":')
 """What follows there: JsonFormatter's next key, which may leave out an empty context."""
 _JUNK: Final = b"\x00\xef\xbb\xbf"
+_SPACE: Final = b" \r\n"
 _JSON_MESSAGE: Final = re.compile(rb'"message":("[^"\\]*+(?:\\.[^"\\]*+)*+")', re.DOTALL)
 _LEVEL_NAMES: Final = frozenset(LEVELS)
 
@@ -112,15 +113,17 @@ def _parse_plain(text: bytes, header: re.Match[bytes]) -> Record | None:
     brace = text.find(b" {", body, closed)
     if brace < 0 or text.find(b" [", body, brace) >= 0:
         return None
+    rest = text[brace + 1 : closed]
     try:
-        context = orjson.loads(text[brace + 1 : closed])
+        context = orjson.loads(rest) if rest.rstrip(_SPACE).endswith(b"}") else None
     except orjson.JSONDecodeError:
-        rest = text[brace + 1 :].rstrip(b" \r\n")
+        context = None
+    if context is None:
+        rest = text[brace + 1 :].rstrip(_SPACE)
         closed = text.find(b"\n", brace + 1 + len(rest)) + 1
-        whole = load(rest) if closed and rest.endswith(b"}") else None
-        if whole is None:
+        context = load(rest) if closed and rest.endswith(b"}") else None
+        if context is None:
             return None
-        context = whole
     return Record(
         "line",
         time_text=header.group(1),
