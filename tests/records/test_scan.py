@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from exporter.model import LEVELS, Trigger
@@ -93,3 +95,20 @@ def test_json_levels() -> None:
 def test_triggers() -> None:
     """Literal triggers are taken literally, others as patterns; the code tells which it was."""
     assert SCANNER.scan(memoryview(b"a.b(c axb(c xyxz")) == [(5, FIRST_TRIGGER), (16, FIRST_TRIGGER + 1)]
+
+
+def test_scanners_of_the_same_patterns_scan_at_once() -> None:
+    """What is compiled once for the same patterns serves a scanner per thread."""
+    block = memoryview(b"a.b(c" * 200_000)
+    scanners = [Scanner(TRIGGERS) for _ in range(4)]
+    with ThreadPoolExecutor(len(scanners)) as threads:
+        found = list(threads.map(lambda one: len(one.scan(block)), scanners))
+    assert found == [200_000] * len(scanners)
+
+
+def test_scanners_of_other_patterns() -> None:
+    """Patterns that were compiled before do not stand in for others."""
+    other = Scanner(
+        [Trigger(rb"a.b(c", regex=False, definitions=()), Trigger(rb"[xy]{4}z", regex=True, definitions=())]
+    )
+    assert other.scan(memoryview(b"xyxz xyxyz")) == [(10, FIRST_TRIGGER + 1)]
