@@ -139,3 +139,11 @@ def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert (caught.value.code, capsys.readouterr().err) == (130, "")
+
+
+def test_no_command_waits_for_what_another_needs() -> None:
+    """A start imports neither the demo, nor the drawing on terminals, nor, before it is due, the web server."""
+    heavy = ["exporter.demo.tour", "rich", "uvicorn", "asyncio"]
+    code = f"import sys, exporter.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from exporter.demo.tour import DEFAULT_RATE, run_demo
+from exporter.demo import DEFAULT_RATE
 
 EPILOG = "Example: booking-exporter demo --duration 30, and meanwhile: curl -s http://127.0.0.1:10877/metrics"
 
@@ -30,4 +30,7 @@ def demo(
     Prints where to look. At the end, by Ctrl-C or after --duration, it compares what was counted
     with what was written, and fails (exit code 1) unless they are equal.
     """
+    # The simulated app takes a while to import, which no other command should wait for.
+    from exporter.demo.tour import run_demo  # noqa: PLC0415  # see above
+
     raise typer.Exit(run_demo(directory, listen, duration, rate=rate))

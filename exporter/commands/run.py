@@ -3,12 +3,9 @@
 import dataclasses
 import sys
 import time
-from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from exporter import journal
 from exporter.commands.options import (
@@ -28,9 +25,6 @@ EPILOG = (
     "Example: booking-exporter run --log '/var/www/app/storage/logs/laravel*.log' --timezone Europe/Berlin "
     "--state /tmp/booking-exporter.sqlite, then open http://127.0.0.1:10877/metrics"
 )
-
-WORTH_A_BAR = 32_000_000
-"""Bytes left to read from which on a catch-up takes long enough to be shown."""
 
 
 def run(
@@ -81,45 +75,10 @@ def _serve(settings: Settings, *, once: bool) -> int:
         return run_once(settings, events, sys.stdout)
     if not sys.stderr.isatty():
         return follow(settings, events, config_hash=config_hash(settings), progress=None)
+    # What draws on a terminal takes a service's memory and time for nothing.
+    from rich.console import Console  # noqa: PLC0415  # see above
+
+    from exporter.commands.catch_up import CatchUp  # noqa: PLC0415  # see above
+
     with CatchUp(Console(stderr=True)) as progress:
         return follow(settings, events, config_hash=config_hash(settings), progress=progress)
-
-
-class CatchUp:
-    """A progress bar that appears while much is left to read, and goes when all is read."""
-
-    def __init__(self, console: Console) -> None:
-        """Take the terminal to draw on."""
-        self._progress = Progress(
-            TextColumn("catching up"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task = self._progress.add_task("", total=None)
-        self._shown = False
-
-    def __enter__(self) -> Self:
-        """Begin without a bar."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar away, whatever happened."""
-        self._progress.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` bytes have been read."""
-        if not self._shown and total - done >= WORTH_A_BAR:
-            self._progress.reset(self._task)
-            self._progress.start()
-            self._shown = True
-        if self._shown:
-            self._progress.update(self._task, completed=done, total=total)
-            if done >= total:
-                self._progress.stop()
-                self._shown = False

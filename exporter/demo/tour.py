@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import yaml
 
+from exporter.demo import DEFAULT_RATE
 from exporter.demo.__main__ import COUNTS_FILE, TIMEZONE
 from exporter.demo.stopping import until_signal
 from exporter.errors import UserError
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
     from threading import Event
-
-DEFAULT_RATE = 50.0
-"""Records per second."""
 
 _START = 15.0
 _STOP = 10.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import hyperscan
@@ -88,7 +89,7 @@ class Hits:
 
 
 class Scanner:
-    """A compiled set of patterns. Not safe for two threads at once.
+    """A compiled set of patterns. Not safe for two threads at once, but each thread may have a scanner of its own.
 
     Raises `hyperscan.error` where a trigger's pattern cannot be compiled (the loading of event
     definitions compiles each pattern by itself first, to name the one at fault).
@@ -105,13 +106,8 @@ class Scanner:
         table.append((_ENCLOSED, 0))
         for trigger in triggers:
             table.append((trigger.pattern if trigger.regex else re.escape(trigger.pattern), 0))
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        self._database.compile(
-            expressions=[pattern for pattern, _ in table],
-            ids=list(range(len(table))),
-            elements=len(table),
-            flags=[flag for _, flag in table],
-        )
+        self._database = _compiled(tuple(table))
+        self._scratch = hyperscan.Scratch(self._database)
 
     def scan(self, block: memoryview) -> Hits:
         """Return what stands in `block`. `^` holds at offset 0 whatever came before it."""
@@ -129,5 +125,21 @@ class Scanner:
             else:
                 other((end, code))
 
-        self._database.scan(block, match_event_handler=on_match)  # type: ignore[type-var]  # any buffer is taken
+        self._database.scan(block, match_event_handler=on_match, scratch=self._scratch)  # type: ignore[type-var]  # any buffer is taken
         return hits
+
+
+@lru_cache(maxsize=4)
+def _compiled(table: tuple[tuple[bytes, int], ...]) -> hyperscan.Database:
+    """Compile patterns with their flags, which takes a tenth of a second: the same ones only once in a process.
+
+    A database is never changed afterwards; what a scan writes to is its scratch space.
+    """
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[pattern for pattern, _ in table],
+        ids=list(range(len(table))),
+        elements=len(table),
+        flags=[flag for _, flag in table],
+    )
+    return database

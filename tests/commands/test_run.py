@@ -1,15 +1,11 @@
-"""`run`: what is refused before it starts, one pass, and the progress bar."""
+"""`run`: what is refused before it starts, and one pass."""
 
 from __future__ import annotations
 
-import io
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
-
-from exporter.commands.run import WORTH_A_BAR, CatchUp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,33 +68,3 @@ def test_a_state_that_cannot_be_is_told(
     result = booking_exporter("run", "--log", tmp_path / "*.log", "--state", tmp_path / "none" / "s")
     assert (result.code, result.out) == (2, "")
     assert result.err.splitlines()[-1].startswith(f"booking-exporter: {tmp_path}/none: no such directory for the state")
-
-
-@pytest.fixture
-def screen() -> io.StringIO:
-    return io.StringIO()
-
-
-def catch_up(screen: io.StringIO) -> CatchUp:
-    return CatchUp(Console(file=screen, force_terminal=True, width=120))
-
-
-def test_a_long_catch_up_shows_a_bar_until_it_ends(screen: io.StringIO) -> None:
-    """The bar appears while much is left, goes when all is read, and may come back."""
-    with catch_up(screen) as progress:
-        progress(0, WORTH_A_BAR)
-        assert "catching up" in screen.getvalue()
-        progress(WORTH_A_BAR, WORTH_A_BAR)
-        length = len(screen.getvalue())
-        progress(WORTH_A_BAR, WORTH_A_BAR)
-        assert len(screen.getvalue()) == length
-        progress(WORTH_A_BAR, 3 * WORTH_A_BAR)
-        assert len(screen.getvalue()) > length
-
-
-def test_a_short_catch_up_shows_nothing(screen: io.StringIO) -> None:
-    """Little to read is read without a word."""
-    with catch_up(screen) as progress:
-        progress(0, WORTH_A_BAR - 1)
-        progress(WORTH_A_BAR - 1, WORTH_A_BAR - 1)
-    assert screen.getvalue() == ""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.config.load import ConfigError, Overrides, load
 from exporter.config.overrides import variables
 from exporter.config.schema import Settings
-from tests.fuzz.documents import changed, damaged, texts, values
+from tests.fuzz.documents import DEEP, changed, damaged, texts, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,6 +89,16 @@ def load_bytes(tmp_path: Path) -> Load:
 def test_any_text(load_bytes: Load, text: str) -> None:
     """Any text is settings or a ConfigError with its problems."""
     load_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("text", DEEP, ids=lambda text: text[:4])
+def test_deep_text(tmp_path: Path, text: str) -> None:
+    """Values nested beyond any limit are a ConfigError with its problems."""
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load(path, {}, Overrides())
+    assert all(refused.value.problems)
 
 
 @QUICK

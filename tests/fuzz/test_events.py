@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from exporter.events.classify import classify
 from exporter.events.definitions import EventError, Source, builtin_source, load_events, read_sources
 from exporter.records.parse import parse
 from exporter.records.scan import Scanner
-from tests.fuzz.documents import changed, damaged, texts, values
+from tests.fuzz.documents import DEEP, changed, damaged, texts, values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,14 @@ def parts(draw: st.DrawFn) -> dict[str, Any]:
 def test_any_text(text: str) -> None:
     """Any text is a set of events or an EventError with messages."""
     load(text)
+
+
+@pytest.mark.parametrize("text", DEEP, ids=lambda text: text[:4])
+def test_deep_text(text: str) -> None:
+    """Values nested beyond any limit are an EventError with messages."""
+    with pytest.raises(EventError) as refused:
+        load_events([Source("0.yaml", text)])
+    assert refused.value.messages
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -32,3 +32,10 @@ def test_no_state(text: str) -> None:
     """A text that is no state is a ValueError."""
     with pytest.raises(ValueError, match=r"."):
         Carry.load(text)
+
+
+@pytest.mark.parametrize("text", ['{"level":1}', '{"depth":-1}', '{"kind":"xml"}', '{"fold":true}', '{"latest":"now"}'])
+def test_no_values_of_a_state(text: str) -> None:
+    """A field with a value that it cannot have is a ValueError."""
+    with pytest.raises(ValueError, match="not a carry's values"):
+        Carry.load(text)

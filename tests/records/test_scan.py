@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from exporter.model import LEVELS, Trigger
@@ -123,3 +125,21 @@ def test_triggers() -> None:
 def test_enclosed(before: bytes, enclosed: bool, line: bytes) -> None:  # noqa: FBT001  (an expectation)
     """A bracketed time is reported at a line's beginning whose last quote before may open a string."""
     assert (ENCLOSED in codes(before + line)) is enclosed
+
+
+def test_scanners_of_the_same_patterns_scan_at_once() -> None:
+    """What is compiled once for the same patterns serves a scanner per thread."""
+    block = memoryview(b"a.b(c" * 200_000)
+    scanners = [Scanner(TRIGGERS) for _ in range(4)]
+    with ThreadPoolExecutor(len(scanners)) as threads:
+        found = list(threads.map(lambda one: len(one.scan(block).ends), scanners))
+    assert found == [200_000] * len(scanners)
+
+
+def test_scanners_of_other_patterns() -> None:
+    """Patterns that were compiled before do not stand in for others."""
+    other = Scanner(
+        [Trigger(rb"a.b(c", regex=False, definitions=()), Trigger(rb"[xy]{4}z", regex=True, definitions=())]
+    )
+    hits = other.scan(memoryview(b"xyxz xyxyz"))
+    assert (hits.ends, hits.triggers) == ([10], [1])
