@@ -28,11 +28,9 @@ from exporter.pipeline import Pipeline
 from exporter.tail.follow import Tail
 from exporter.tail.track import Tracker
 from exporter.tail.wake import Waker
-from exporter.web.app import create_app
 from exporter.web.collector import SnapshotCollector, View
 from exporter.web.exposition import Exposition
 from exporter.web.health import Identity
-from exporter.web.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,6 +133,10 @@ def run(settings: Settings, events: EventSet, *, config_hash: int, progress: Pro
     """
     if settings.state.path is None:
         raise UserError("no state path is configured; name one with --state FILE")
+    # A single run, which serves nobody, does not wait for these.
+    from exporter.web.app import create_app  # noqa: PLC0415  # see above
+    from exporter.web.server import Server  # noqa: PLC0415  # see above
+
     sys.setswitchinterval(_SWITCH_INTERVAL)
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
