@@ -144,8 +144,15 @@ class Tail:
             self.since = self.since or now
 
     def intact(self, stat: FileStat) -> bool:
-        """Tell whether the bytes before the position are still what they were. Raises ReadError."""
-        return stat.size >= self.position and self.file is not None and self.file.tail(self.position) == self.tail
+        """Tell whether the head and the bytes before the position are still what they were. Raises ReadError.
+
+        Both, since a file that was truncated and has grown past the position may hold the same record there.
+        """
+        return (
+            stat.size >= self.position
+            and self.file is not None
+            and self.file.holds(self.head, self.tail, self.position)
+        )
 
     def probe(self, block: bytearray, length: int) -> None:
         """Take the fingerprint that holds once `block[:length]`, just read from `self.start`, is evaluated.

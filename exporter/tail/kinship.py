@@ -13,6 +13,7 @@ from exporter.tail import fingerprint
 from exporter.tail.discover import beside
 from exporter.tail.files import UTF16_MARKS, OpenFile, ReadError, Vanished
 from exporter.tail.inflate import open_content
+from exporter.tail.parting import own_part, parting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,16 +48,6 @@ def intact(tail: Tail) -> bool:
         return False
 
 
-def shared(one: Tail, other: Tail, length: int) -> bool:
-    """Tell whether two open files agree at `length` bytes: by their heads and the bytes before it."""
-    if one.file is None or other.file is None:
-        return False
-    span = min(length, fingerprint.SPANS[-1])
-    return (
-        one.file.read(span, 0) == other.file.read(span, 0) and one.file.tail(length) == other.file.tail(length) != b""
-    )
-
-
 def same_beginning(tail: Tail, data: bytes, tails: Iterable[Tail]) -> bool:
     """Tell whether another file of the same log begins with `data`, all that `tail` holds yet. Raises ReadError."""
     for other in tails:
@@ -82,17 +73,18 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
 
 
 def common_length(tail: Tail, original: Tail) -> int | None:
-    """Return how many bytes of `tail` an intact `original` holds too, as far as that can be proved.
+    """Return up to where the bytes of `tail` are those of an intact `original`, where its own begin.
 
-    None where that is nothing, or the original is not open and intact. Raises ReadError.
+    None where they share too little to prove it, or the original is not open and intact. Raises ReadError.
     """
     if tail.file is None or original.file is None or not intact(original):
         return None
     mine, theirs = tail.file.stat().size, original.file.stat().size
-    for length in (min(mine, theirs), original.position):
-        if fingerprint.CERTAIN <= length <= mine and shared(tail, original, length):
-            return length
-    return None
+    length = min(mine, theirs)
+    shared = parting(tail.file, original.file, length)
+    if shared < fingerprint.CERTAIN:
+        return None
+    return shared if shared == length else own_part(tail.file, original.file, shared)
 
 
 def holds(tail: Tail, lost: Tail) -> bool:

@@ -251,6 +251,17 @@ def test_truncated_and_grown_beyond_the_old_position(daemon: Stepper, logs: Path
     assert daemon.losses() == {"possible_losses_total{app,overwritten}": 1}
 
 
+def test_truncated_and_grown_to_the_same_end(daemon: Stepper, logs: Path) -> None:
+    """A new content that has, where the old one ended, just the same bytes is told by its beginning."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10) + record(1, pad=400))
+    daemon.settle()
+    os.truncate(log, 0)
+    append(log, records(0, 10).replace(b"10:53", b"10:54") + record(1, pad=400) + record(2))
+    daemon.settle()
+    assert (daemon.created(), daemon.rotations()) == (23, {"truncated": 1})
+
+
 def test_overwritten_with_equal_size(daemon: Stepper, logs: Path) -> None:
     """A file overwritten with as many bytes is read again from its beginning."""
     log = logs / "laravel.log"

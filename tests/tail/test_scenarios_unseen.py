@@ -196,6 +196,25 @@ def test_copy_with_more_while_the_original_grows_too(daemon: Stepper, logs: Path
     assert (daemon.created(), daemon.losses()) == (15, {})
 
 
+@pytest.mark.parametrize("shared", [9, 3000], ids=["small", "large"])
+def test_copy_with_more_before_anything_was_read(daemon: Stepper, logs: Path, shared: int) -> None:
+    """What a file shares with the copy that replaced it counts once, where both grew before the first look."""
+    log = logs / "laravel.log"
+    append(log, records(0, shared))
+    with log.open("ab") as worker:
+        daemon.refresh()  # the file is known and held, and nothing of it read
+        shutil.copyfile(log, logs / "new")
+        append(logs / "new", records(5000, 5003))
+        (logs / "new").replace(log)
+        worker.write(records(6000, 6002))
+    daemon.settle()
+    assert (daemon.created(), daemon.counters().get("unparsed_lines_total{app}"), daemon.losses()) == (
+        shared + 5,
+        None,
+        {},
+    )
+
+
 def test_rotated_while_off_for_days(daemon: Stepper, logs: Path) -> None:
     """The rest of a file that was rotated is read, however long ago the daemon last saw it grow."""
     log = logs / "laravel.log"
