@@ -22,7 +22,8 @@ from exporter.tail.reconcile import pair, rotation_kind
 from exporter.tail.trouble import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from exporter.config.schema import LogSettings
     from exporter.tail.files import FileStat
@@ -78,8 +79,8 @@ class Tracker:
         return self._followed.gone
 
     @property
-    def unreadable(self) -> Mapping[str, str]:
-        """The paths that cannot be read at present, with their logs."""
+    def unreadable(self) -> AbstractSet[tuple[str, str]]:
+        """The logs and paths that cannot be read at present."""
         return self._troubles.paths
 
     def refresh(self, now: float, *, at_end: frozenset[str] = frozenset()) -> None:
@@ -206,7 +207,7 @@ class Tracker:
         if (opened.device, opened.inode) != (stat.device, stat.inode):
             file.close()
             return None
-        self._troubles.solved(stat.path)
+        self._troubles.solved(log, stat.path)
         return file
 
     def _unsighted(self, tail: Tail, taken: frozenset[str], now: float) -> None:
@@ -226,7 +227,7 @@ class Tracker:
 
     def _hidden(self, tail: Tail, now: float) -> bool:
         """Tell whether a file is out of sight only because its place cannot be looked at."""
-        if tail.path in self._troubles.paths:
+        if (tail.log, tail.path) in self._troubles.paths:
             return True
         directory = str(Path(tail.path).parent)
         cause = listing_problem(directory)
