@@ -36,7 +36,8 @@ class Tail:
     `fresh` until its content could be told from other files', nothing is read before; `judged` once
     nothing of the open record waits for silence; `begun` when this content was first met, and
     `since` when the oldest byte not yet committed was seen (both Unix seconds); `uncommitted` the
-    bytes evaluated since the last commit.
+    bytes evaluated since the last commit; `sought` since when this content, or what it may be a copy of,
+    is sought in what cannot be read.
     """
 
     id: int
@@ -60,6 +61,7 @@ class Tail:
     dirty: bool = True
     judged: bool = True
     since: float | None = None
+    sought: float | None = None
     uncommitted: int = 0
     probed: tuple[bytes, bytes] = (b"", b"")
 
@@ -179,12 +181,14 @@ class Tail:
         self.position = self.start + length
         self.start += start
         self.carry = carry
+        self.sought = None
         self.dirty = True
 
     def restart(self, at: int = 0, carry: Carry | None = None) -> None:
         """Begin anew at `at`: what was known of the content holds no more. Raises ReadError."""
         self.position = self.start = at
         self.carry = carry or Carry()
+        self.sought = None
         self.head = self.tail = b""
         self.fresh = at == 0
         self.judged = True

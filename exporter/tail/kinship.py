@@ -7,25 +7,21 @@ it is a copy, whose bytes count once, in the original. Below 256 bytes content p
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from exporter.tail import fingerprint
-from exporter.tail.discover import beside
 from exporter.tail.files import UTF16_MARKS, OpenFile, ReadError, Vanished
-from exporter.tail.inflate import open_content
+from exporter.tail.neighbours import Unreadable
 from exporter.tail.parting import own_part, parting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from collections.abc import Set as AbstractSet
 
-    from exporter.tail.files import FileStat
     from exporter.tail.follow import Tail
 
 COMPRESSED_MARKS: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 """How gzip (RFC 1952), zstd (RFC 8878), bzip2 and xz files begin."""
-_SEARCHES: Final = 10
-"""How often a file is sought again, where files were renamed during the search."""
 
 
 def is_utf16(data: bytes) -> bool:
@@ -39,23 +35,28 @@ def is_compressed(data: bytes) -> bool:
 
 
 def intact(tail: Tail) -> bool:
-    """Tell whether the file is open and still holds what was read of it."""
+    """Tell whether the file is open and still holds what was read of it. Raises Unreadable."""
     if tail.file is None:
         return False
     try:
         return tail.intact(tail.file.stat())
     except ReadError:
-        return False
+        raise Unreadable from None
 
 
 def same_beginning(tail: Tail, data: bytes, tails: Iterable[Tail]) -> bool:
-    """Tell whether another file of the same log begins with `data`, all that `tail` holds yet. Raises ReadError."""
-    for other in tails:
-        if other is tail or other.log != tail.log or other.fresh or not other.head:
-            continue
-        if fingerprint.agrees(other.head, data) if other.file is None else other.file.read(len(data), 0) == data:
-            return True
-    return False
+    """Tell whether another file of the same log begins with `data`, all that `tail` holds yet."""
+    return any(
+        other is not tail and other.log == tail.log and not other.fresh and other.head and _begins(other, data)
+        for other in tails
+    )
+
+
+def _begins(known: Tail, data: bytes) -> bool:
+    if known.file is not None:
+        with suppress(ReadError):  # then the hashes say what they can
+            return known.file.read(len(data), 0) == data
+    return fingerprint.agrees(known.head, data)
 
 
 def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
@@ -75,7 +76,8 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
 def common_length(tail: Tail, original: Tail) -> int | None:
     """Return up to where the bytes of `tail` are those of an intact `original`, where its own begin.
 
-    None where they share too little to prove it, or the original is not open and intact. Raises ReadError.
+    None where they share too little to prove it, or the original is not open and intact. Raises
+    Unreadable where the original, and ReadError where the file itself cannot be read.
     """
     if tail.file is None or original.file is None or not intact(original):
         return None
@@ -109,13 +111,32 @@ def reopen(known: Tail) -> None:
 
 
 def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
-    """Find the known file, not read yet, that holds the content of `lost` up to its position. Raises ReadError."""
-    if lost.position < fingerprint.CERTAIN:
-        return None
-    for other in tails:
-        if other is not lost and (other.fresh or other.state == "copy") and holds(other, lost):
-            return other
+    """Find the known file, not read yet, that holds the content of `lost` up to its position.
+
+    Raises Unreadable where none is found, and one cannot be read at present.
+    """
+    failed = False
+    for other in tails if lost.position >= fingerprint.CERTAIN else ():
+        if other is not lost and (other.fresh or other.state == "copy"):
+            try:
+                if holds(other, lost):
+                    return other
+            except ReadError:
+                failed = True
+    if failed:
+        raise Unreadable
     return None
+
+
+def met(file: OpenFile, tails: Iterable[Tail]) -> bool:
+    """Tell whether an open file holds what was read of a known one, which content can tell. Raises ReadError."""
+    data = file.head()
+    return any(
+        other.position >= fingerprint.CERTAIN
+        and fingerprint.agrees(other.head, data)
+        and file.holds(other.head, other.tail, other.position)
+        for other in tails
+    )
 
 
 def begins_like(file: OpenFile, tails: Iterable[Tail]) -> bool:
@@ -137,53 +158,3 @@ def copies(file: OpenFile, path: str) -> bool:
     finally:
         there.close()
     return not data or (head != b"" and (data.startswith(head) or head.startswith(data)))
-
-
-def find_beside(
-    lost: Tail, held: AbstractSet[tuple[int, int]], globs: Iterable[str]
-) -> tuple[FileStat, OpenFile] | None:
-    """Find the file beside the path of `lost`, or named by `globs`, that holds its content, and open it.
-
-    Files with a key in `held` are followed already. Below 256 bytes only the same inode is taken.
-    Compressed files come last, since their originals may still be there. Raises ReadError where
-    the file itself is found, and cannot be read at present.
-    """
-    globs = tuple(globs)
-    for _ in range(_SEARCHES):
-        found, moved = _search_beside(lost, held, globs)
-        if found is not None or not moved:
-            return found
-    return None
-
-
-def _search_beside(
-    lost: Tail, held: AbstractSet[tuple[int, int]], globs: Iterable[str]
-) -> tuple[tuple[FileStat, OpenFile] | None, bool]:
-    """Search once; tell also whether a file was renamed between its listing and its opening."""
-    certain = lost.position >= fingerprint.CERTAIN
-    candidates = [stat for stat in beside(lost.path, globs) if (stat.device, stat.inode) not in held]
-    candidates.sort(key=lambda stat: ((stat.device, stat.inode) != lost.key, stat.path.endswith(".gz")))
-    moved = False
-    for stat in candidates:
-        same = (stat.device, stat.inode) == lost.key
-        if not same and not certain:
-            continue
-        try:
-            file = open_content(stat.path)
-        except Vanished:
-            moved = True
-            continue
-        except ReadError:
-            if same:
-                raise
-            continue
-        try:
-            opened = file.stat()
-            if (opened.device, opened.inode) != (stat.device, stat.inode):
-                moved = True
-            elif file.holds(lost.head, lost.tail, lost.position):
-                return (stat, file), moved
-        except ReadError:
-            pass  # a candidate that cannot be read is none
-        file.close()
-    return None, moved

@@ -18,6 +18,7 @@ from exporter.tail.files import OpenFile, ReadError, Vanished
 from exporter.tail.follow import UNREAD
 from exporter.tail.followed import Followed
 from exporter.tail.inflate import open_content
+from exporter.tail.neighbours import Neighbours, Unreadable
 from exporter.tail.reconcile import pair, rotation_kind
 from exporter.tail.trouble import Troubles
 
@@ -62,7 +63,8 @@ class Tracker:
         self._logs = logs
         self._followed = Followed(tails, {log.name: log.rotated for log in logs}, report)
         self._troubles = Troubles(report, warn)
-        self.content = Continuity(self._followed, partial(self._open, inflate=True), report, warn)
+        neighbours = Neighbours(self._followed.rotated, self._troubles)
+        self.content = Continuity(self._followed, neighbours, partial(self._open, inflate=True), report, warn)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._at_end: dict[tuple[int, int], int] = {}
@@ -110,6 +112,7 @@ class Tracker:
             if tail.log in first_met:  # at a later look, what lies beside a new name was written since the last
                 with self._guarded(tail, now):
                     self.content.pass_over(tail, now)
+        self.content.retry(now)
         for tail in [one for one in self.tails if one.fresh]:
             # Before anything is read: what a copy shares with its original is found while that is where both part.
             with self._guarded(tail, now):
@@ -168,10 +171,15 @@ class Tracker:
             file.close()
 
     def _gone(self, tail: Tail) -> None:
-        """Give up a file that is gone for good."""
+        """Give up a file that is gone for good; what content it had stays known, since copies of it may be left."""
         if tail.state == "unlinked" and tail.unread:
             self._followed.loss(tail, "deleted", tail.unread)
-        self._followed.drop(tail)
+        if tail.position < fingerprint.CERTAIN:
+            self._followed.drop(tail)
+            return
+        tail.close()
+        tail.state, tail.size, tail.dirty = "missing", tail.position, True
+        tail.device = tail.inode = 0  # no file has these: its own may be another's by now
 
     def _reopen(self, tail: Tail, stat: FileStat, now: float) -> None:
         """Open a known file again, and go on where we were if its content is still the same."""
@@ -183,8 +191,8 @@ class Tracker:
             if size < tail.position and tail.id in self._earlier_boot and _lost_page_cache(tail, size):
                 self._followed.loss(tail, "truncated", tail.unread)
                 self.content.begin_at(tail, size)
-            else:
-                self.content.replaced(tail, now, "truncated" if size < tail.position else "overwritten")
+            elif not self.content.replaced(tail, now, "truncated" if size < tail.position else "overwritten"):
+                return
         self._earlier_boot.discard(tail.id)
         if not tail.fresh:
             tail.grow(tail.file.stat(), now)
@@ -254,7 +262,10 @@ class Tracker:
 
     def _search(self, tail: Tail, now: float) -> None:
         """Look for a file that was rotated while nobody held it, and read its rest there."""
-        found = self.content.inherit(tail, now)
+        try:
+            found = self.content.inherit(tail, now)
+        except Unreadable:
+            return
         if tail.state == "active":
             self._followed.rotation(tail, "renamed" if found else "deleted")
             self.content.find_between(tail, tail.seen - _TICK, now)
@@ -288,7 +299,7 @@ class Tracker:
             idle = now - max(tail.grown, tail.seen)
             if tail.state == "unlinked" and idle > UNLINKED_QUIET:
                 self._gone(tail)
-            elif idle > FORGET:
+            elif idle > (HOLD if tail.state == "missing" and not tail.inode else FORGET):
                 self._followed.drop(tail)
             elif self.content.finished(tail):  # its row stays: what it holds is not to be counted again
                 tail.state, tail.dirty = "compressed", True

@@ -134,7 +134,7 @@ def test_unlinked_before_a_stop(daemon: Stepper, logs: Path) -> None:
     daemon.stop()
     daemon.start()
     daemon.settle()
-    assert (daemon.states(), daemon.losses(), daemon.rotations()) == ({}, {}, {"deleted": 1})
+    assert (daemon.held(), daemon.losses(), daemon.rotations()) == (0, {}, {"deleted": 1})
 
 
 def test_fresh_file_at_a_stop(daemon: Stepper, logs: Path) -> None:

@@ -363,10 +363,12 @@ def test_unlinked_file_is_released_after_ten_quiet_minutes(daemon: Stepper, logs
         daemon.step(599)
         assert daemon.states() == {"laravel.log": "unlinked"}
     daemon.step(2)
-    assert daemon.states() == {}
+    assert (daemon.held(), daemon.states()) == (0, {"laravel.log": "missing"})
     assert daemon.created() == 12
     assert daemon.rotations() == {"deleted": 1}
     assert daemon.losses() == {}
+    daemon.step(48 * 3600)
+    assert daemon.states() == {}
 
 
 def test_unlinked_while_commits_fail(daemon: Stepper, logs: Path) -> None:

@@ -300,3 +300,27 @@ def test_compressed_copy_found_again(daemon: Stepper, logs: Path) -> None:
     append(log, records(10, 15))
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (15, {})
+
+
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_compressed_file_whose_original_was_released(daemon: Stepper, logs: Path, *, off: bool) -> None:
+    """What was compressed is known by its content, whatever the times of files and clocks say."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    log.rename(logs / "laravel.log.1")
+    append(log, records(10, 20))
+    daemon.step()
+    (logs / "laravel.log.1.gz").write_bytes(gzip.compress(records(0, 10)))
+    (logs / "laravel.log.1").unlink()
+    daemon.settle()
+    daemon.step(700)  # the descriptor is released
+    daemon.advance(-7200)
+    if off:
+        daemon.crash()
+    (logs / "laravel.log.1.gz").rename(logs / "laravel.log.2.gz")
+    log.rename(logs / "laravel.log.1")
+    append(log, records(20, 30))
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
+    assert daemon.rotations() == {"renamed": 2}
