@@ -6,7 +6,6 @@ positions and is counted in the same transaction with them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +15,7 @@ from exporter.tail import fingerprint, kinship
 from exporter.tail.discover import beside, stirred
 from exporter.tail.follow import UNREAD
 from exporter.tail.inflate import InflatedFile
-from exporter.tail.neighbours import Unreadable
+from exporter.tail.neighbours import PATIENCE, Gap, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,21 +38,6 @@ PASSED_OVER: Final = Carry(kind="line", level=True, skipping=True)
 """What is open at the end of a file that is not read from its beginning: the rest of some record."""
 
 
-PATIENCE: Final = 60.0
-"""For how many seconds what cannot be read, and may be what is sought, is tried before a loss is declared."""
-
-
-@dataclass(slots=True)
-class _Gap:
-    """A time since which content may have come to a path and gone, when it was noticed, and whether a loss was told."""
-
-    tail: Tail
-    path: str
-    since: float
-    begun: float
-    told: bool
-
-
 class Continuity:
     """Looks at open files and keeps their positions true to their content.
 
@@ -68,7 +52,7 @@ class Continuity:
         self.moved = False
         self.sighted: frozenset[str] = frozenset()
         self._patient = True
-        self._gaps: dict[str, _Gap] = {}
+        self._gaps: dict[str, Gap] = {}
         self._followed = followed
         self._neighbours = neighbours
         self._open = opening
@@ -161,7 +145,7 @@ class Continuity:
         if len(data) < fingerprint.CERTAIN:
             tail.size = stat.size
             tail.fresh = self._young(tail, now) and kinship.same_beginning(tail, data, self._followed.tails)
-        elif stat.size > tail.position and not self._relate(tail, stat, data, now):
+        elif stat.size > tail.position and not self._relate(tail, stat, data, now, others_read=others_read):
             if not others_read:
                 return False
             tail.fresh = False
@@ -173,21 +157,21 @@ class Continuity:
             tail.grow(stat, now)
         return not tail.fresh and tail.state != "copy"
 
-    def _relate(self, tail: Tail, stat: FileStat, data: bytes, now: float) -> bool:
+    def _relate(self, tail: Tail, stat: FileStat, data: bytes, now: float, *, others_read: bool) -> bool:
         """Continue the file that `tail`, whose content can be told from others', holds the bytes of, if any.
 
         True also while one that it may be a copy of cannot be read, for a while.
         """
         for known in kinship.relatives(tail, data, self._followed.tails):
             try:
-                if self._relate_to(tail, stat, known, now):
+                if self._relate_to(tail, stat, known, now, others_read=others_read):
                     return True
             except Unreadable:
                 if self._postpones(tail, now):
                     return True
         return False
 
-    def _relate_to(self, tail: Tail, stat: FileStat, known: Tail, now: float) -> bool:
+    def _relate_to(self, tail: Tail, stat: FileStat, known: Tail, now: float, *, others_read: bool) -> bool:
         if known.file is None:
             kinship.reopen(known)
         if known.file is None:
@@ -203,9 +187,23 @@ class Continuity:
         common = kinship.common_length(tail, known)
         if common is None or common < tail.position:
             return False
+        if common < stat.size and known.file is not None and known.file.stat().size == common:
+            # It holds all of the known one and more: it goes on with the record that is open there.
+            if known.position == common:
+                self._exchange(tail, known)
+                return True
+            if not others_read:
+                return False
         self.begin_at(tail, common)
         tail.state = "copy" if common == stat.size else _apart(tail)
         return True
+
+    def _exchange(self, longer: Tail, shorter: Tail) -> None:
+        """Go on in the longer of two files, of which the other is the beginning, read to its end. Raises ReadError."""
+        longer.continue_from(shorter)
+        longer.state = _apart(longer)
+        self.begin_at(shorter, shorter.position)
+        shorter.state = "copy"
 
     def _postpones(self, tail: Tail, now: float) -> bool:
         """Tell whether to wait on for what may have to do with `tail` and cannot be read."""
@@ -250,7 +248,7 @@ class Continuity:
         unless one was `told` already.
         """
         if stirred(tail.path, since) or self._followed.rotated[tail.log]:
-            gap = self._gaps.setdefault(tail.path, _Gap(tail, tail.path, since, now, told))
+            gap = self._gaps.setdefault(tail.path, Gap(tail, tail.path, since, now, told))
             self._fill(gap, now)
 
     def retry(self, now: float) -> None:
@@ -258,7 +256,7 @@ class Continuity:
         for gap in list(self._gaps.values()):
             self._fill(gap, now)
 
-    def _fill(self, gap: _Gap, now: float) -> None:
+    def _fill(self, gap: Gap, now: float) -> None:
         tail, met = gap.tail, set[str]()
         unseen = self._unseen(gap, met)
         try:
@@ -278,7 +276,7 @@ class Continuity:
                 return  # what is sought once more before the end is no other loss
         del self._gaps[gap.path]
 
-    def _unseen(self, gap: _Gap, met: set[str]) -> Callable[[FileStat, OpenFile], bool]:
+    def _unseen(self, gap: Gap, met: set[str]) -> Callable[[FileStat, OpenFile], bool]:
         """Return a test of whether a file is followed by nobody yet, which notes the paths of copies in `met`."""
         there = gap.path if gap.path in self.sighted else None
         unheld = gap.tail if gap.tail.file is None else None  # its inode may hold other content by now
@@ -288,9 +286,10 @@ class Continuity:
                 return False
             if there is not None and kinship.copies(file, there):
                 return False
-            if kinship.met(file, self._followed.tails):
+            meeting = kinship.met(file, self._followed.tails)
+            if meeting == "all":
                 met.add(stat.path)
-            return True
+            return meeting != "part"
 
         return test
 

@@ -8,7 +8,7 @@ it is a copy, whose bytes count once, in the original. Below 256 bytes content p
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from exporter.tail import fingerprint
 from exporter.tail.files import UTF16_MARKS, OpenFile, ReadError, Vanished
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from exporter.tail.follow import Tail
 
+Meeting = Literal["all", "part", ""]
 COMPRESSED_MARKS: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 """How gzip (RFC 1952), zstd (RFC 8878), bzip2 and xz files begin."""
 
@@ -128,15 +129,19 @@ def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
     return None
 
 
-def met(file: OpenFile, tails: Iterable[Tail]) -> bool:
-    """Tell whether an open file holds what was read of a known one, which content can tell. Raises ReadError."""
+def met(file: OpenFile, tails: Iterable[Tail]) -> Meeting:
+    """Tell what an open file, which content can tell from others, has of what was read before. Raises ReadError.
+
+    "all" of what was read of a known file, "part" where it is shorter and begins like one that is
+    not open to be compared with, "" where it is new.
+    """
     data = file.head()
-    return any(
-        other.position >= fingerprint.CERTAIN
-        and fingerprint.agrees(other.head, data)
-        and file.holds(other.head, other.tail, other.position)
-        for other in tails
-    )
+    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.agrees(one.head, data)]
+    if len(data) < fingerprint.CERTAIN or not known:
+        return ""
+    if any(file.holds(one.head, one.tail, one.position) for one in known):
+        return "all"
+    return "part" if any(one.file is None and not file.read(1, one.position - 1) for one in known) else ""
 
 
 def begins_like(file: OpenFile, tails: Iterable[Tail]) -> bool:

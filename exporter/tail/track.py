@@ -304,7 +304,7 @@ class Tracker:
             elif self.content.finished(tail):  # its row stays: what it holds is not to be counted again
                 tail.state, tail.dirty = "compressed", True
                 tail.close()
-            elif not tail.unread and now - tail.grown > HOLD and not tail.fresh:
+            elif not tail.unread and tail.judged and now - tail.grown > HOLD and not tail.fresh:
                 with self._guarded(tail, now):
                     tail.close_unless_changed()
 

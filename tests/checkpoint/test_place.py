@@ -144,7 +144,7 @@ def test_a_reset_state_is_private(path: Path) -> None:
 
 
 def test_an_empty_file_where_a_state_was_is_damage(path: Path) -> None:
-    """A state that was emptied is lost, and loud: a new one takes its place complete, so an empty file is none of ours."""
+    """A state that was emptied is lost, and loud: a new one takes its place complete, so none of ours is empty."""
     Store.open(path, now=NOW).close()
     path.write_bytes(b"")
     with Store.open(path, now=NOW) as store:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.tail.continuity import PATIENCE
+from exporter.tail.neighbours import PATIENCE
 from tests.support.stepper import Stepper, record, records
 from tests.tail.test_track import break_descriptor
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.checkpoint.store import Store
-from tests.support.stepper import Stepper, records
+from tests.support.stepper import Stepper, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,6 +194,40 @@ def test_copy_with_more_while_the_original_grows_too(daemon: Stepper, logs: Path
         worker.write(records(20, 22))
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (15, {})
+
+
+def test_copy_that_ends_inside_a_record(wide: Stepper, logs: Path) -> None:
+    """Of two files of which one is the beginning of the other, the longer goes on with the record open in both."""
+    log, copy = logs / "laravel.log", logs / "laravel-copy"
+    append(copy, records(0, 10) + record(10)[:10])
+    wide.settle()
+    append(log, records(0, 11))
+    wide.settle()
+    assert wide.states() == {"laravel.log": "active", "laravel-copy": "copy"}
+    append(log, record(11))
+    append(copy, b"\n" + records(20, 22))
+    wide.settle()
+    assert (wide.created(), wide.losses(), wide.rotations()) == (14, {}, {})
+
+
+def test_short_copy_of_what_was_released(daemon: Stepper, logs: Path) -> None:
+    """A copy that was made early of what was read and released later is no new content, though it lacks the end."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    shutil.copyfile(log, logs / "laravel.log.1")
+    append(log, records(10, 20))
+    daemon.settle()
+    (logs / "new").write_bytes(records(20, 30))
+    (logs / "new").replace(log)
+    daemon.settle()
+    daemon.step(700)
+    daemon.crash()
+    daemon.settle()
+    os.truncate(log, 0)
+    append(log, records(30, 40))
+    daemon.settle()
+    assert daemon.created() == 40
 
 
 @pytest.mark.parametrize("shared", [9, 3000], ids=["small", "large"])
