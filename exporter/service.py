@@ -182,7 +182,7 @@ class Stop:
 def _follow(daemon: Daemon, stop: Stop) -> None:
     while not stop.asked():
         due = daemon.loop.cycle(moved=stop.waker.moved())
-        stop.waker.watch(daemon.tracker.directories)
+        stop.waker.watch(daemon.tracker.directories, daemon.tracker.asleep)
         stop.waker.wait(due)
 
 

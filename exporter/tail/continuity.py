@@ -379,7 +379,7 @@ class Continuity:
     def finished(self, tail: Tail) -> bool:
         """Tell whether nothing more can come of a file that was compressed away."""
         file = tail.file
-        return isinstance(file, InflatedFile) and file.complete and not tail.unread and tail.judged
+        return isinstance(file, InflatedFile) and file.complete and tail.position >= file.end and tail.judged
 
 
 def _apart(tail: Tail) -> State:

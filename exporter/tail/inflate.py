@@ -82,6 +82,11 @@ class InflatedFile(OpenFile):
         """Whether the end of the compressed data was reached."""
         return self._inflater.eof
 
+    @property
+    def end(self) -> int:
+        """How many bytes of content are known."""
+        return self._end
+
     def _rewind(self) -> None:
         self._inflater = zlib.decompressobj(_GZIP)
         self._taken = 0

@@ -67,6 +67,7 @@ class Tracker:
         self.content = Continuity(self._followed, neighbours, partial(self._open, inflate=True), report, warn)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
+        self._asleep: frozenset[str] = frozenset()
         self._at_end: dict[tuple[int, int], int] = {}
         self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
 
@@ -84,6 +85,11 @@ class Tracker:
     def unreadable(self) -> AbstractSet[tuple[str, str]]:
         """The logs and paths that cannot be read at present."""
         return self._troubles.paths
+
+    @property
+    def asleep(self) -> frozenset[str]:
+        """The paths of files in sight that were closed for their idleness."""
+        return self._asleep
 
     def refresh(self, now: float, *, at_end: frozenset[str] = frozenset()) -> None:
         """Evaluate the globs. Unknown files of the logs in `at_end` are read from their present end on."""
@@ -118,6 +124,8 @@ class Tracker:
             with self._guarded(tail, now):
                 self.content.compare(tail, now)
         self._forget(now)
+        closed = {(tail.log, tail.path) for tail in self.tails if tail.file is None and tail.state == "active"}
+        self._asleep = frozenset(path for _, path in closed - self._troubles.paths)
         self._troubles.end(now)
 
     @contextmanager

@@ -25,6 +25,8 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from watchdog.observers.api import BaseObserver, ObservedWatch
 
 _log = logging.getLogger(__name__)
@@ -50,9 +52,15 @@ class Waker(FileSystemEventHandler):
         self._observer: BaseObserver | None = None
         self._watches: dict[str, ObservedWatch] = {}
         self._gone: set[str] = set()
+        self._asleep: AbstractSet[str] = frozenset()
 
-    def watch(self, directories: set[str]) -> None:
-        """Watch exactly these directories, none of them recursively; one that cannot be is left to the poll."""
+    def watch(self, directories: set[str], asleep: AbstractSet[str] = frozenset()) -> None:
+        """Watch exactly these directories, none of them recursively; one that cannot be is left to the poll.
+
+        `asleep` are the paths of files that are not held open: a write to one asks for the globs, so
+        that it is opened at once.
+        """
+        self._asleep = asleep
         gone, self._gone = self._gone, set()
         for directory in set(self._watches) - (directories - gone):
             self._unwatch(directory)
@@ -86,7 +94,7 @@ class Waker(FileSystemEventHandler):
         """Take one event from the observer's thread."""
         if isinstance(event, (DirDeletedEvent, DirMovedEvent)):
             self._gone.add(str(event.src_path))  # its watch goes with it, also where it is made again at once
-        if isinstance(event, _STRUCTURE):
+        if isinstance(event, _STRUCTURE) or event.src_path in self._asleep:
             self._notice_move()
         else:
             self.wake()

@@ -418,10 +418,10 @@ def test_idle_file_that_grows_again(daemon: Stepper, logs: Path) -> None:
     append(log, records(0, 10))
     daemon.settle()
     daemon.step(3 * DAY)
-    assert daemon.held() == 0
+    assert (daemon.held(), daemon.daemon.tracker.asleep) == (0, frozenset({str(log)}))
     append(log, records(10, 13))
     daemon.settle()
-    assert daemon.created() == 13
+    assert (daemon.created(), daemon.daemon.tracker.asleep) == (13, frozenset())
     daemon.step(3 * DAY)
     assert daemon.held() == 0
     os.utime(log, (daemon.now, daemon.now))

@@ -318,6 +318,24 @@ def test_copy_of_a_file_that_is_not_read_yet(daemon: Stepper, logs: Path) -> Non
     assert daemon.created() == 15
 
 
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_copied_truncated_and_compressed_before_the_first_look(tmp_path: Path, logs: Path, *, off: bool) -> None:
+    """What came after a known log was deleted, and was copied, truncated and compressed at once, is read."""
+    log, archive = logs / "laravel.log", tmp_path / "archive"
+    archive.mkdir()
+    with Stepper.following(tmp_path, f"{logs}/laravel*.log", rotated=(f"{archive}/*",)) as daemon:
+        append(log, records(0, 10))
+        daemon.settle()
+        if off:
+            daemon.crash()
+        log.unlink()
+        append(log, records(10, 14))
+        (archive / "laravel.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+        os.truncate(log, 0)
+        daemon.settle()
+        assert daemon.created() == 14
+
+
 def test_compressed_copy_found_again(daemon: Stepper, logs: Path) -> None:
     """A compressed copy that was read to its end is not read again at the next rotation, nor is a plain one of it."""
     log, packed = logs / "laravel.log", logs / "laravel.log.1.gz"
