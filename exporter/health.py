@@ -47,7 +47,7 @@ class Condition:
 
     def _log_health(self, name: str, tracker: Tracker, offset: float | None) -> LogHealth:
         tails = [tail for tail in tracker.tails if tail.log == name]
-        unreadable = sum(log == name for log in tracker.unreadable.values())
+        unreadable = sum(log == name for log, _ in tracker.unreadable)
         return LogHealth(
             up=not unreadable and _readable(tails),
             lag_bytes=sum(tail.unread for tail in tails),

@@ -191,7 +191,7 @@ class Loop:
         """Read everything that is there, end all open records and commit (`--once`)."""
         self.refresh(self._clock())
         self._drain()
-        self._tracker.content.settle()
+        self._tracker.content.settle(self._clock())
         self._drain()
         self._close_quiet(ending=Ending.FINAL)
         self.commit(forced=True)

@@ -148,8 +148,7 @@ class Pipeline:
         last = self._last_header(length)
         if last is None:
             return None
-        newest = last[:10]
-        oldest = first.group(1)[:10] if first else newest
+        oldest, newest = sorted((first.group(1)[:10] if first else last[:10], last[:10]))  # times may step back
         years = range(int(oldest[:4]), int(newest[:4]) + 1)
         if len(years) > 1 or any(oldest <= day <= newest for year in years for day in repeated_days(log.zone, year)):
             return FoldWatch(log.times, tail.carry.latest, tail.carry.fold)

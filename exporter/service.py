@@ -189,7 +189,7 @@ class Stop:
 def _follow(daemon: Daemon, stop: Stop) -> None:
     while not stop.asked():
         due = daemon.loop.cycle(moved=stop.waker.moved())
-        stop.waker.watch(daemon.tracker.directories, growth=not daemon.loop.live)
+        stop.waker.watch(daemon.tracker.directories, daemon.tracker.asleep, growth=not daemon.loop.live)
         stop.waker.wait(due)
 
 

@@ -94,6 +94,15 @@ def test_history_over_years(tmp_path: Path) -> None:
     assert reader.ledger.state().last_events["appointment_created"] == last
 
 
+@pytest.mark.parametrize("first", ["2026-01-01 00:00:00", "2025-12-31 00:00:00"], ids=["year", "month"])
+def test_times_that_step_back(tmp_path: Path, first: str) -> None:
+    """A block that begins with a later time than it ends with is watched for an hour that comes twice, too."""
+    times = (first, "2025-10-26 02:50:00", "2025-10-26 02:10:00")
+    reader = Reader(tmp_path / "a", b"".join(map(header, times, range(3))), timezone="Europe/Berlin")
+    reader.read(now=NOW + 365 * 86400)
+    assert reader.tail.carry.fold == 1
+
+
 def test_clock_offset(tmp_path: Path) -> None:
     """The newest live record's time is compared with its arrival, so that a wrong zone shows as hours."""
     reader = Reader(tmp_path / "a", header("2025-10-26 03:30:00", 1), timezone="UTC")

@@ -19,7 +19,7 @@ class StateLock:
         """Take the lock of the state at `path`; StateError where another process holds it.
 
         The lock file stays behind when the lock is released: removing it would let two processes
-        hold the lock of two files of one name.
+        hold the lock of two files of one name. So `used` tells whether a daemon held it before.
         """
         name = path.with_name(path.name + ".lock")
         try:
@@ -42,6 +42,7 @@ class StateLock:
             raise StateError(
                 f"{name}: cannot be locked ({error.strerror}); name a state.path on a local file system"
             ) from error
+        self.used = os.fstat(self._fd).st_size > 0
         self._note_pid()
 
     def release(self) -> None:

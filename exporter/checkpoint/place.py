@@ -105,11 +105,11 @@ def install(path: Path, suffix: str) -> Path | None:
     Returns the name to which an old state went, if there was one.
     """
     aside = path.with_name(path.name + suffix)
-    had = path.exists() and path.stat().st_size > 0
+    had = path.exists()
     # The database goes first: with it gone, an interruption is recognised and finished.
     for side in ("", *SIDES):
         old = path.with_name(path.name + side)
-        if old.exists() and (side or had):
+        if old.exists():
             old.replace(aside.with_name(aside.name + side))
     sync_folder(path)
     path.with_name(path.name + ".new").replace(path)

@@ -195,7 +195,7 @@ class Store:
     def _open_locked(cls, path: Path, lock: StateLock, now: float) -> Self:
         with _explained(path):
             try:
-                created = _ensure(path, now)
+                created = _ensure(path, now, used=lock.used)
                 return cls._verified(path, lock, created=created, set_aside=None)
             except (DamagedError, sqlite3.Error) as error:
                 if not is_damage(error):
@@ -251,11 +251,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
 
 
-def _ensure(path: Path, now: float) -> bool:
-    """Make sure that a state is there; tell whether it had to be made."""
+def _ensure(path: Path, now: float, *, used: bool) -> bool:
+    """Make sure that a state is there; tell whether it had to be made. DamagedError for one that was emptied.
+
+    A new state takes its place complete, by a rename: an empty file is none of ours. Where a daemon
+    was `used` with it before, it is what is left of a state; else somebody prepared the place.
+    """
     if place.check_file(path):
         path.with_name(path.name + ".new").unlink(missing_ok=True)
         return False
+    if used and path.exists():
+        raise DamagedError("an empty file where a state was")
     # Where only the new file is there, an exchange was interrupted: it is finished.
     if path.exists() or not path.with_name(path.name + ".new").exists():
         place.build(path, {})

@@ -15,6 +15,7 @@ from exporter.tail import fingerprint, kinship
 from exporter.tail.discover import beside, stirred
 from exporter.tail.follow import UNREAD
 from exporter.tail.inflate import InflatedFile
+from exporter.tail.neighbours import PATIENCE, Gap, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.tail.files import FileStat, OpenFile
     from exporter.tail.follow import State, Tail
     from exporter.tail.followed import Followed
+    from exporter.tail.neighbours import Neighbours
     from exporter.tail.trouble import Report, Warn
 
     Opening = Callable[[str, FileStat, float], OpenFile | None]
@@ -43,12 +45,16 @@ class Continuity:
     `sighted` are the paths that the globs name at present.
     """
 
-    def __init__(self, followed: Followed, opening: Opening, report: Report, warn: Warn) -> None:
-        """Take the followed files, and the way to open what was found at a place."""
+    def __init__(
+        self, followed: Followed, neighbours: Neighbours, opening: Opening, report: Report, warn: Warn
+    ) -> None:
+        """Take the followed files, what lies beside them, and the way to open what was found at a place."""
         self.moved = False
         self.sighted: frozenset[str] = frozenset()
         self._patient = True
+        self._gaps: dict[str, Gap] = {}
         self._followed = followed
+        self._neighbours = neighbours
         self._open = opening
         self._report = report
         self._warn = warn
@@ -86,9 +92,10 @@ class Continuity:
         self.replaced(tail, now, "truncated" if stat.size < tail.position else "overwritten")
         return False
 
-    def settle(self) -> None:
-        """Wait for no small file to become a copy: what is there now is all that there will be."""
+    def settle(self, now: float) -> None:
+        """Wait for nothing any more: what is there now, and can be read now, is all that there will be."""
         self._patient = False
+        self.retry(now)
 
     def waits(self, tail: Tail, now: float) -> bool:
         """Tell whether a file's bytes are left unread for a moment, since it may be a copy in the making."""
@@ -138,7 +145,7 @@ class Continuity:
         if len(data) < fingerprint.CERTAIN:
             tail.size = stat.size
             tail.fresh = self._young(tail, now) and kinship.same_beginning(tail, data, self._followed.tails)
-        elif stat.size > tail.position and not self._relate(tail, stat, data, now):
+        elif stat.size > tail.position and not self._relate(tail, stat, data, now, others_read=others_read):
             if not others_read:
                 return False
             tail.fresh = False
@@ -150,73 +157,141 @@ class Continuity:
             tail.grow(stat, now)
         return not tail.fresh and tail.state != "copy"
 
-    def _relate(self, tail: Tail, stat: FileStat, data: bytes, now: float) -> bool:
-        """Continue the file that `tail`, whose content can be told from others', holds the bytes of, if any."""
+    def _relate(self, tail: Tail, stat: FileStat, data: bytes, now: float, *, others_read: bool) -> bool:
+        """Continue the file that `tail`, whose content can be told from others', holds the bytes of, if any.
+
+        True also while one that it may be a copy of cannot be read, for a while.
+        """
         for known in kinship.relatives(tail, data, self._followed.tails):
-            if known.file is None:
-                kinship.reopen(known)
-            if known.file is None:
-                if kinship.holds(tail, known):
-                    self._continue(tail, known)
-                    self._followed.drop(known)
+            try:
+                if self._relate_to(tail, stat, known, now, others_read=others_read):
                     return True
-            elif not kinship.intact(known):
-                # Truncated, and not looked at since: its copy takes its place before it is read as new.
-                self.replaced(known, now, "truncated")
-                if not tail.fresh and tail.state != "copy":
+            except Unreadable:
+                if self._postpones(tail, now):
                     return True
-            common = kinship.common_length(tail, known)
-            if common is not None and common >= tail.position:
-                self.begin_at(tail, common)
-                tail.state = "copy" if common == stat.size else _apart(tail)
-                return True
         return False
+
+    def _relate_to(self, tail: Tail, stat: FileStat, known: Tail, now: float, *, others_read: bool) -> bool:
+        if known.file is None:
+            kinship.reopen(known)
+        if known.file is None:
+            if kinship.holds(tail, known):
+                self._continue(tail, known)
+                self._followed.drop(known)
+                return True
+        elif not kinship.intact(known):
+            # Truncated, and not looked at since: its copy takes its place before it is read as new.
+            self.replaced(known, now, "truncated")
+            if not tail.fresh and tail.state != "copy":
+                return True
+        common = kinship.common_length(tail, known)
+        if common is None or common < tail.position:
+            return False
+        if common < stat.size and known.file is not None and known.file.stat().size == common:
+            # It holds all of the known one and more: it goes on with the record that is open there.
+            if known.position == common:
+                self._exchange(tail, known)
+                return True
+            if not others_read:
+                return False
+        self.begin_at(tail, common)
+        tail.state = "copy" if common == stat.size else _apart(tail)
+        return True
+
+    def _exchange(self, longer: Tail, shorter: Tail) -> None:
+        """Go on in the longer of two files, of which the other is the beginning, read to its end. Raises ReadError."""
+        longer.continue_from(shorter)
+        longer.state = _apart(longer)
+        self.begin_at(shorter, shorter.position)
+        shorter.state = "copy"
+
+    def _postpones(self, tail: Tail, now: float) -> bool:
+        """Tell whether to wait on for what may have to do with `tail` and cannot be read."""
+        if tail.sought is None:
+            tail.sought = now
+        return self._patient and 0 <= now - tail.sought < PATIENCE
 
     def _continue(self, heir: Tail, lost: Tail) -> None:
         heir.continue_from(lost)
         heir.state = _apart(heir)
         self.moved = True
 
-    def replaced(self, tail: Tail, now: float, cause: str) -> None:
+    def replaced(self, tail: Tail, now: float, cause: str) -> bool:
         """Go on in a copy of the content that is gone from this file, if there is one, and begin anew here.
 
-        A copy's bytes were counted in its original: nothing is lost with them. Raises ReadError.
+        A copy's bytes were counted in its original: nothing is lost with them. Nothing is changed,
+        and False returned, while what may be the copy cannot be read. Raises ReadError.
         """
         if tail.state == "copy":
             tail.state = "active"
         else:
+            try:
+                heir = self.inherit(tail, now)
+            except Unreadable:
+                return False
             self._followed.rotation(tail, "truncated")
-            heir = self.inherit(tail, now)
             if heir is None:
                 self._followed.loss(tail, cause, tail.unread)
             # Whatever was copied and truncated in turn after the content we know came after its copy.
-            known = heir.file.stat().modified if heir is not None and heir.file is not None else tail.grown
-            self.find_between(tail, known, now)
+            self.find_between(tail, tail.grown if heir is None else heir.modified, now, told=heir is None)
         tail.restart()
         tail.size = 0
         tail.grown = tail.begun = now
         tail.since = None
         self.moved = True
+        return True
 
-    def find_between(self, tail: Tail, since: float, now: float) -> None:
-        """Follow what came to the path of `tail` and was rotated in turn since a time, none of which was seen there."""
-        followed = self._followed
-        if not stirred(tail.path, since) and not followed.rotated[tail.log]:
-            return
-        name, there = Path(tail.path).name, tail.path in self.sighted
-        unheld = tail if tail.file is None else None  # its inode may hold other content by now
-        for stat in beside(tail.path, followed.rotated[tail.log]):
-            late = stat.modified >= since and Path(stat.path).name.startswith(name)
-            file = self._open(tail.log, stat, now) if late and not (there and stat.path == tail.path) else None
-            if file is None:
-                continue
-            if self._known(stat, file, unheld) or (there and kinship.copies(file, tail.path)):
-                file.close()
-                continue
-            found = followed.add(tail.log, stat, file, now)
-            found.state = "rotated"
-            followed.rotation(found, "renamed")
-            self.moved = True
+    def find_between(self, tail: Tail, since: float, now: float, *, told: bool = False) -> None:
+        """Follow what came to the path of `tail` and was rotated in turn since a time, none of which was seen there.
+
+        What cannot be read is tried again at the next looks, for a while; then it is a possible loss,
+        unless one was `told` already.
+        """
+        if stirred(tail.path, since) or self._followed.rotated[tail.log]:
+            gap = self._gaps.setdefault(tail.path, Gap(tail, tail.path, since, now, told))
+            self._fill(gap, now)
+
+    def retry(self, now: float) -> None:
+        """Look again for what could not be read when it was sought."""
+        for gap in list(self._gaps.values()):
+            self._fill(gap, now)
+
+    def _fill(self, gap: Gap, now: float) -> None:
+        tail, met = gap.tail, set[str]()
+        unseen = self._unseen(gap, met)
+        try:
+            for stat, file in self._neighbours.written_since(tail.log, gap.path, gap.since, unseen, now):
+                found = self._followed.add(tail.log, stat, file, now)
+                found.state = "rotated"
+                if stat.path not in met:
+                    self._followed.rotation(found, "renamed")
+                self.moved = True
+        except Unreadable:
+            if self._patient and 0 <= now - gap.begun < PATIENCE:
+                return
+            if not gap.told:
+                self._followed.loss(tail, "deleted", 0)
+            gap.told = True
+            if not self._patient:
+                return  # what is sought once more before the end is no other loss
+        del self._gaps[gap.path]
+
+    def _unseen(self, gap: Gap, met: set[str]) -> Callable[[FileStat, OpenFile], bool]:
+        """Return a test of whether a file is followed by nobody yet, which notes the paths of copies in `met`."""
+        there = gap.path if gap.path in self.sighted else None
+        unheld = gap.tail if gap.tail.file is None else None  # its inode may hold other content by now
+
+        def test(stat: FileStat, file: OpenFile) -> bool:
+            if stat.path == there or self._known(stat, file, unheld):
+                return False
+            if there is not None and kinship.copies(file, there):
+                return False
+            meeting = kinship.met(file, self._followed.tails)
+            if meeting == "all":
+                met.add(stat.path)
+            return meeting != "part"
+
+        return test
 
     def pass_over(self, met: Tail, now: float) -> None:
         """Note the rotated files beside a log that is met for the first time: only what they grow by is read.
@@ -225,7 +300,7 @@ class Continuity:
         came since, and be counted from its beginning. Raises ReadError.
         """
         name = Path(met.path).name
-        for stat in beside(met.path, self._followed.rotated[met.log]):
+        for stat in beside(met.path, self._followed.rotated[met.log]).files:
             if not Path(stat.path).name.startswith(name) or self._followed.by_key((stat.device, stat.inode)):
                 continue
             file = self._open(met.log, stat, now)
@@ -252,41 +327,59 @@ class Continuity:
     def inherit(self, lost: Tail, now: float) -> Tail | None:
         """Let the file that now holds the content of `lost` go on at its position, and return it if there is one.
 
-        Raises ReadError where the file itself was found, and cannot be read at present.
+        Raises Unreadable while the file itself was found and cannot be read, and for a while where
+        something cannot be read that may be its copy. Raises ReadError.
         """
+        failure = None
+        for seek in (self._heir_among_known, self._heir_beside):
+            try:
+                heir = seek(lost, now)
+            except Unreadable as error:
+                failure = error
+                continue
+            if heir is not None:
+                self._continue(heir, lost)
+                self._note_shortfall(lost, heir)
+                return heir
+        if failure is not None and (failure.there or self._postpones(lost, now)):
+            raise failure
+        return None
+
+    def _heir_among_known(self, lost: Tail, _now: float) -> Tail | None:
+        heir = kinship.find_heir(lost, self._followed.tails)
+        if heir is not None and heir.file is not None:
+            stat = heir.file.stat()
+            heir.size, heir.modified = stat.size, stat.modified
+        return heir
+
+    def _heir_beside(self, lost: Tail, now: float) -> Tail | None:
         followed = self._followed
-        heir = kinship.find_heir(lost, followed.tails)
-        if heir is None:
-            # What is not open may be gone, and its inode be that of the copy: its content decides.
-            held = {other.key for other in followed.tails if other.file is not None}
-            found = kinship.find_beside(lost, held, followed.rotated[lost.log])
-            if found is None:
-                return None
-            for other in list(followed.tails):
-                if other is not lost and other.key == (found[0].device, found[0].inode):
-                    if other.state in {"active", "rotated"}:
-                        followed.loss(other, "deleted", other.unread)
-                    followed.drop(other)
-            heir = followed.add(lost.log, *found, lost.grown)
-            heir.state = "rotated"
-            heir.seen, heir.size = lost.seen, lost.size
-            heir.grow(found[1].stat(), now)  # else what lay idle for long would be let go before its rest is read
-        self._continue(heir, lost)
-        self._note_shortfall(lost, heir)
+        # What is not open may be gone, and its inode be that of the copy: its content decides.
+        held = {other.key for other in followed.tails if other.file is not None}
+        found = self._neighbours.copy_of(lost, held, now)
+        if found is None:
+            return None
+        for other in list(followed.tails):
+            if other is not lost and other.key == (found[0].device, found[0].inode):
+                if other.state in {"active", "rotated"}:
+                    followed.loss(other, "deleted", other.unread)
+                followed.drop(other)
+        heir = followed.add(lost.log, *found, lost.grown)
+        heir.state = "rotated"
+        heir.seen, heir.size = lost.seen, lost.size
+        heir.grow(found[0], now)  # else what lay idle for long would be let go before its rest is read
         return heir
 
     def _note_shortfall(self, lost: Tail, heir: Tail) -> None:
         """Count what was known to stand in a lost file beyond the end of its copy."""
-        if heir.file is None or heir.file.inflated:
-            return
-        missing = lost.size - heir.file.stat().size
-        if missing > 0:
+        missing = lost.size - heir.size
+        if missing > 0 and heir.file is not None and not heir.file.inflated:
             self._followed.loss(lost, "truncated", missing)
 
     def finished(self, tail: Tail) -> bool:
         """Tell whether nothing more can come of a file that was compressed away."""
         file = tail.file
-        return isinstance(file, InflatedFile) and file.complete and not tail.unread and tail.judged
+        return isinstance(file, InflatedFile) and file.complete and tail.position >= file.end and tail.judged
 
 
 def _apart(tail: Tail) -> State:

@@ -36,6 +36,14 @@ class Sightings:
     directories: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class Beside:
+    """The files beside one, newest first; `errors` are paths that cannot be looked at, with their causes."""
+
+    files: list[FileStat] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+
 def discover(logs: Sequence[LogSettings]) -> Sightings:
     """Evaluate all globs. A file that two logs or two names match belongs to the first.
 
@@ -90,8 +98,8 @@ def listing_problem(directory: str) -> str | None:
         return None if error.errno in _ABSENT else cause_of(error)
 
 
-def beside(path: str, globs: Iterable[str]) -> list[FileStat]:
-    """Return the regular files in the directory of `path` and those that `globs` name, newest first.
+def beside(path: str, globs: Iterable[str]) -> Beside:
+    """Return the regular files in the directory of `path` and those that `globs` name.
 
     A listing during a rotation may lack a file that was renamed meanwhile, which would be taken for
     lost: so the files are listed until two listings agree.
@@ -100,7 +108,7 @@ def beside(path: str, globs: Iterable[str]) -> list[FileStat]:
     found = _list_beside(path, globs)
     for _ in range(_LISTINGS):
         before, found = found, _list_beside(path, globs)
-        if _places(before) == _places(found):
+        if _places(before.files) == _places(found.files):
             break
     return found
 
@@ -117,22 +125,31 @@ def _places(stats: Iterable[FileStat]) -> set[tuple[str, int, int]]:
     return {(stat.path, stat.device, stat.inode) for stat in stats}
 
 
-def _list_beside(path: str, globs: Iterable[str]) -> list[FileStat]:
+def _list_beside(path: str, globs: Iterable[str]) -> Beside:
+    found = Beside()
     paths: set[str] = set()
+    folder = str(Path(path).parent)
     try:
-        with os.scandir(Path(path).parent) as entries:
-            paths.update(entry.path for entry in entries if entry.is_file())
-    except OSError:
-        pass  # a directory that is gone holds no copy; the caller counts the loss
+        with os.scandir(folder) as entries:
+            paths.update(entry.path for entry in entries)
+    except OSError as error:
+        if error.errno not in _ABSENT:  # a directory that is gone holds no copy; the caller counts the loss
+            found.errors.append((folder, cause_of(error)))
     for pattern in globs:
+        directory = _fixed(pattern)
+        cause = listing_problem(directory)
+        if cause:
+            found.errors.append((directory, cause))
         paths.update(glob.glob(pattern))  # noqa: PTH207  (absolute patterns, plain strings)
-    found = []
     for one in paths:
         try:
             stat = look(one)
-        except ReadError:
+        except ReadError as error:
+            if error.cause != "not_a_file" and os.path.basename(one).startswith(os.path.basename(path)):  # noqa: PTH119
+                found.errors.append((one, error.cause))
             continue
         if stat is not None:
-            found.append(stat)
-    found.sort(key=lambda stat: stat.modified, reverse=True)
-    return found[:BESIDE_LIMIT]
+            found.files.append(stat)
+    found.files.sort(key=lambda stat: stat.modified, reverse=True)
+    del found.files[BESIDE_LIMIT:]
+    return found

@@ -36,7 +36,8 @@ class Tail:
     `fresh` until its content could be told from other files', nothing is read before; `judged` once
     nothing of the open record waits for silence; `begun` when this content was first met, and
     `since` when the oldest byte not yet committed was seen (both Unix seconds); `uncommitted` the
-    bytes evaluated since the last commit.
+    bytes evaluated since the last commit; `sought` since when this content, or what it may be a copy of,
+    is sought in what cannot be read.
     """
 
     id: int
@@ -60,6 +61,7 @@ class Tail:
     dirty: bool = True
     judged: bool = True
     since: float | None = None
+    sought: float | None = None
     uncommitted: int = 0
     probed: tuple[bytes, bytes] = (b"", b"")
 
@@ -144,8 +146,15 @@ class Tail:
             self.since = self.since or now
 
     def intact(self, stat: FileStat) -> bool:
-        """Tell whether the bytes before the position are still what they were. Raises ReadError."""
-        return stat.size >= self.position and self.file is not None and self.file.tail(self.position) == self.tail
+        """Tell whether the head and the bytes before the position are still what they were. Raises ReadError.
+
+        Both, since a file that was truncated and has grown past the position may hold the same record there.
+        """
+        return (
+            stat.size >= self.position
+            and self.file is not None
+            and self.file.holds(self.head, self.tail, self.position)
+        )
 
     def probe(self, block: bytearray, length: int) -> None:
         """Take the fingerprint that holds once `block[:length]`, just read from `self.start`, is evaluated.
@@ -172,12 +181,14 @@ class Tail:
         self.position = self.start + length
         self.start += start
         self.carry = carry
+        self.sought = None
         self.dirty = True
 
     def restart(self, at: int = 0, carry: Carry | None = None) -> None:
         """Begin anew at `at`: what was known of the content holds no more. Raises ReadError."""
         self.position = self.start = at
         self.carry = carry or Carry()
+        self.sought = None
         self.head = self.tail = b""
         self.fresh = at == 0
         self.judged = True

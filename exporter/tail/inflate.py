@@ -24,6 +24,10 @@ _PIECE: Final = 1 << 18
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
+class ContentError(ReadError):
+    """What a file is compressed to cannot be restored: trying again is of no use."""
+
+
 def open_content(path: str) -> OpenFile:
     """Open `path` to read the log in it, which may be compressed with gzip. Raises Vanished or ReadError."""
     file = OpenFile(path)
@@ -78,6 +82,11 @@ class InflatedFile(OpenFile):
         """Whether the end of the compressed data was reached."""
         return self._inflater.eof
 
+    @property
+    def end(self) -> int:
+        """How many bytes of content are known."""
+        return self._end
+
     def _rewind(self) -> None:
         self._inflater = zlib.decompressobj(_GZIP)
         self._taken = 0
@@ -101,7 +110,7 @@ class InflatedFile(OpenFile):
             try:
                 data = self._inflater.decompress(self._waiting, _PIECE)
             except zlib.error:
-                raise ReadError("other") from None
+                raise ContentError("other") from None
             if ended and not data:
                 return
             self._waiting = self._inflater.unconsumed_tail or self._inflater.unused_data

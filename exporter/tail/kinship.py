@@ -7,24 +7,22 @@ it is a copy, whose bytes count once, in the original. Below 256 bytes content p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal
 
 from exporter.tail import fingerprint
-from exporter.tail.discover import beside
 from exporter.tail.files import UTF16_MARKS, OpenFile, ReadError, Vanished
-from exporter.tail.inflate import open_content
+from exporter.tail.neighbours import Unreadable
+from exporter.tail.parting import own_part, parting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from collections.abc import Set as AbstractSet
 
-    from exporter.tail.files import FileStat
     from exporter.tail.follow import Tail
 
+Meeting = Literal["all", "part", ""]
 COMPRESSED_MARKS: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 """How gzip (RFC 1952), zstd (RFC 8878), bzip2 and xz files begin."""
-_SEARCHES: Final = 10
-"""How often a file is sought again, where files were renamed during the search."""
 
 
 def is_utf16(data: bytes) -> bool:
@@ -38,33 +36,28 @@ def is_compressed(data: bytes) -> bool:
 
 
 def intact(tail: Tail) -> bool:
-    """Tell whether the file is open and still holds what was read of it."""
+    """Tell whether the file is open and still holds what was read of it. Raises Unreadable."""
     if tail.file is None:
         return False
     try:
         return tail.intact(tail.file.stat())
     except ReadError:
-        return False
-
-
-def shared(one: Tail, other: Tail, length: int) -> bool:
-    """Tell whether two open files agree at `length` bytes: by their heads and the bytes before it."""
-    if one.file is None or other.file is None:
-        return False
-    span = min(length, fingerprint.SPANS[-1])
-    return (
-        one.file.read(span, 0) == other.file.read(span, 0) and one.file.tail(length) == other.file.tail(length) != b""
-    )
+        raise Unreadable from None
 
 
 def same_beginning(tail: Tail, data: bytes, tails: Iterable[Tail]) -> bool:
-    """Tell whether another file of the same log begins with `data`, all that `tail` holds yet. Raises ReadError."""
-    for other in tails:
-        if other is tail or other.log != tail.log or other.fresh or not other.head:
-            continue
-        if fingerprint.agrees(other.head, data) if other.file is None else other.file.read(len(data), 0) == data:
-            return True
-    return False
+    """Tell whether another file of the same log begins with `data`, all that `tail` holds yet."""
+    return any(
+        other is not tail and other.log == tail.log and not other.fresh and other.head and _begins(other, data)
+        for other in tails
+    )
+
+
+def _begins(known: Tail, data: bytes) -> bool:
+    if known.file is not None:
+        with suppress(ReadError):  # then the hashes say what they can
+            return known.file.read(len(data), 0) == data
+    return fingerprint.agrees(known.head, data)
 
 
 def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
@@ -82,17 +75,19 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
 
 
 def common_length(tail: Tail, original: Tail) -> int | None:
-    """Return how many bytes of `tail` an intact `original` holds too, as far as that can be proved.
+    """Return up to where the bytes of `tail` are those of an intact `original`, where its own begin.
 
-    None where that is nothing, or the original is not open and intact. Raises ReadError.
+    None where they share too little to prove it, or the original is not open and intact. Raises
+    Unreadable where the original, and ReadError where the file itself cannot be read.
     """
     if tail.file is None or original.file is None or not intact(original):
         return None
     mine, theirs = tail.file.stat().size, original.file.stat().size
-    for length in (min(mine, theirs), original.position):
-        if fingerprint.CERTAIN <= length <= mine and shared(tail, original, length):
-            return length
-    return None
+    length = min(mine, theirs)
+    shared = parting(tail.file, original.file, length)
+    if shared < fingerprint.CERTAIN:
+        return None
+    return shared if shared == length else own_part(tail.file, original.file, shared)
 
 
 def holds(tail: Tail, lost: Tail) -> bool:
@@ -117,13 +112,36 @@ def reopen(known: Tail) -> None:
 
 
 def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
-    """Find the known file, not read yet, that holds the content of `lost` up to its position. Raises ReadError."""
-    if lost.position < fingerprint.CERTAIN:
-        return None
-    for other in tails:
-        if other is not lost and (other.fresh or other.state == "copy") and holds(other, lost):
-            return other
+    """Find the known file, not read yet, that holds the content of `lost` up to its position.
+
+    Raises Unreadable where none is found, and one cannot be read at present.
+    """
+    failed = False
+    for other in tails if lost.position >= fingerprint.CERTAIN else ():
+        if other is not lost and (other.fresh or other.state == "copy"):
+            try:
+                if holds(other, lost):
+                    return other
+            except ReadError:
+                failed = True
+    if failed:
+        raise Unreadable
     return None
+
+
+def met(file: OpenFile, tails: Iterable[Tail]) -> Meeting:
+    """Tell what an open file, which content can tell from others, has of what was read before. Raises ReadError.
+
+    "all" of what was read of a known file, "part" where it is shorter and begins like one that is
+    not open to be compared with, "" where it is new.
+    """
+    data = file.head()
+    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.agrees(one.head, data)]
+    if len(data) < fingerprint.CERTAIN or not known:
+        return ""
+    if any(file.holds(one.head, one.tail, one.position) for one in known):
+        return "all"
+    return "part" if any(one.file is None and not file.read(1, one.position - 1) for one in known) else ""
 
 
 def begins_like(file: OpenFile, tails: Iterable[Tail]) -> bool:
@@ -145,53 +163,3 @@ def copies(file: OpenFile, path: str) -> bool:
     finally:
         there.close()
     return not data or (head != b"" and (data.startswith(head) or head.startswith(data)))
-
-
-def find_beside(
-    lost: Tail, held: AbstractSet[tuple[int, int]], globs: Iterable[str]
-) -> tuple[FileStat, OpenFile] | None:
-    """Find the file beside the path of `lost`, or named by `globs`, that holds its content, and open it.
-
-    Files with a key in `held` are followed already. Below 256 bytes only the same inode is taken.
-    Compressed files come last, since their originals may still be there. Raises ReadError where
-    the file itself is found, and cannot be read at present.
-    """
-    globs = tuple(globs)
-    for _ in range(_SEARCHES):
-        found, moved = _search_beside(lost, held, globs)
-        if found is not None or not moved:
-            return found
-    return None
-
-
-def _search_beside(
-    lost: Tail, held: AbstractSet[tuple[int, int]], globs: Iterable[str]
-) -> tuple[tuple[FileStat, OpenFile] | None, bool]:
-    """Search once; tell also whether a file was renamed between its listing and its opening."""
-    certain = lost.position >= fingerprint.CERTAIN
-    candidates = [stat for stat in beside(lost.path, globs) if (stat.device, stat.inode) not in held]
-    candidates.sort(key=lambda stat: ((stat.device, stat.inode) != lost.key, stat.path.endswith(".gz")))
-    moved = False
-    for stat in candidates:
-        same = (stat.device, stat.inode) == lost.key
-        if not same and not certain:
-            continue
-        try:
-            file = open_content(stat.path)
-        except Vanished:
-            moved = True
-            continue
-        except ReadError:
-            if same:
-                raise
-            continue
-        try:
-            opened = file.stat()
-            if (opened.device, opened.inode) != (stat.device, stat.inode):
-                moved = True
-            elif file.holds(lost.head, lost.tail, lost.position):
-                return (stat, file), moved
-        except ReadError:
-            pass  # a candidate that cannot be read is none
-        file.close()
-    return None, moved

@@ -18,11 +18,13 @@ from exporter.tail.files import OpenFile, ReadError, Vanished
 from exporter.tail.follow import UNREAD
 from exporter.tail.followed import Followed
 from exporter.tail.inflate import open_content
+from exporter.tail.neighbours import Neighbours, Unreadable
 from exporter.tail.reconcile import pair, rotation_kind
 from exporter.tail.trouble import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from exporter.config.schema import LogSettings
     from exporter.tail.files import FileStat
@@ -61,9 +63,11 @@ class Tracker:
         self._logs = logs
         self._followed = Followed(tails, {log.name: log.rotated for log in logs}, report)
         self._troubles = Troubles(report, warn)
-        self.content = Continuity(self._followed, partial(self._open, inflate=True), report, warn)
+        neighbours = Neighbours(self._followed.rotated, self._troubles)
+        self.content = Continuity(self._followed, neighbours, partial(self._open, inflate=True), report, warn)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
+        self._asleep: frozenset[str] = frozenset()
         self._at_end: dict[tuple[int, int], int] = {}
         self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
 
@@ -78,9 +82,14 @@ class Tracker:
         return self._followed.gone
 
     @property
-    def unreadable(self) -> Mapping[str, str]:
-        """The paths that cannot be read at present, with their logs."""
+    def unreadable(self) -> AbstractSet[tuple[str, str]]:
+        """The logs and paths that cannot be read at present."""
         return self._troubles.paths
+
+    @property
+    def asleep(self) -> frozenset[str]:
+        """The paths of files in sight that were closed for their idleness."""
+        return self._asleep
 
     def refresh(self, now: float, *, at_end: frozenset[str] = frozenset()) -> None:
         """Evaluate the globs. Unknown files of the logs in `at_end` are read from their present end on."""
@@ -109,11 +118,14 @@ class Tracker:
             if tail.log in first_met:  # at a later look, what lies beside a new name was written since the last
                 with self._guarded(tail, now):
                     self.content.pass_over(tail, now)
+        self.content.retry(now)
         for tail in [one for one in self.tails if one.fresh]:
             # Before anything is read: what a copy shares with its original is found while that is where both part.
             with self._guarded(tail, now):
                 self.content.compare(tail, now)
         self._forget(now)
+        closed = {(tail.log, tail.path) for tail in self.tails if tail.file is None and tail.state == "active"}
+        self._asleep = frozenset(path for _, path in closed - self._troubles.paths)
         self._troubles.end(now)
 
     @contextmanager
@@ -167,10 +179,15 @@ class Tracker:
             file.close()
 
     def _gone(self, tail: Tail) -> None:
-        """Give up a file that is gone for good."""
+        """Give up a file that is gone for good; what content it had stays known, since copies of it may be left."""
         if tail.state == "unlinked" and tail.unread:
             self._followed.loss(tail, "deleted", tail.unread)
-        self._followed.drop(tail)
+        if tail.position < fingerprint.CERTAIN:
+            self._followed.drop(tail)
+            return
+        tail.close()
+        tail.state, tail.size, tail.dirty = "missing", tail.position, True
+        tail.device = tail.inode = 0  # no file has these: its own may be another's by now
 
     def _reopen(self, tail: Tail, stat: FileStat, now: float) -> None:
         """Open a known file again, and go on where we were if its content is still the same."""
@@ -182,8 +199,8 @@ class Tracker:
             if size < tail.position and tail.id in self._earlier_boot and _lost_page_cache(tail, size):
                 self._followed.loss(tail, "truncated", tail.unread)
                 self.content.begin_at(tail, size)
-            else:
-                self.content.replaced(tail, now, "truncated" if size < tail.position else "overwritten")
+            elif not self.content.replaced(tail, now, "truncated" if size < tail.position else "overwritten"):
+                return
         self._earlier_boot.discard(tail.id)
         if not tail.fresh:
             tail.grow(tail.file.stat(), now)
@@ -206,7 +223,7 @@ class Tracker:
         if (opened.device, opened.inode) != (stat.device, stat.inode):
             file.close()
             return None
-        self._troubles.solved(stat.path)
+        self._troubles.solved(log, stat.path)
         return file
 
     def _unsighted(self, tail: Tail, taken: frozenset[str], now: float) -> None:
@@ -226,7 +243,7 @@ class Tracker:
 
     def _hidden(self, tail: Tail, now: float) -> bool:
         """Tell whether a file is out of sight only because its place cannot be looked at."""
-        if tail.path in self._troubles.paths:
+        if (tail.log, tail.path) in self._troubles.paths:
             return True
         directory = str(Path(tail.path).parent)
         cause = listing_problem(directory)
@@ -253,7 +270,10 @@ class Tracker:
 
     def _search(self, tail: Tail, now: float) -> None:
         """Look for a file that was rotated while nobody held it, and read its rest there."""
-        found = self.content.inherit(tail, now)
+        try:
+            found = self.content.inherit(tail, now)
+        except Unreadable:
+            return
         if tail.state == "active":
             self._followed.rotation(tail, "renamed" if found else "deleted")
             self.content.find_between(tail, tail.seen - _TICK, now)
@@ -287,12 +307,12 @@ class Tracker:
             idle = now - max(tail.grown, tail.seen)
             if tail.state == "unlinked" and idle > UNLINKED_QUIET:
                 self._gone(tail)
-            elif idle > FORGET:
+            elif idle > (HOLD if tail.state == "missing" and not tail.inode else FORGET):
                 self._followed.drop(tail)
             elif self.content.finished(tail):  # its row stays: what it holds is not to be counted again
                 tail.state, tail.dirty = "compressed", True
                 tail.close()
-            elif not tail.unread and now - tail.grown > HOLD and not tail.fresh:
+            elif not tail.unread and tail.judged and now - tail.grown > HOLD and not tail.fresh:
                 with self._guarded(tail, now):
                     tail.close_unless_changed()
 

@@ -39,44 +39,42 @@ class Troubles:
 
     def __init__(self, report: Report, warn: Warn) -> None:
         """Take the ways to count and to tell."""
-        self.paths: dict[str, str] = {}
+        self.paths: set[tuple[str, str]] = set()
         self._report = report
         self._warn = warn
-        self._waits: dict[str, _Wait] = {}
+        self._waits: dict[tuple[str, str], _Wait] = {}
 
     def begin(self) -> None:
         """Begin a new look at all paths: those that still fail are noted again."""
-        self.paths = {}
+        self.paths = set()
 
     def end(self, now: float) -> None:
         """Forget the waits of paths that nobody asked for any more."""
         self._waits = {
-            path: wait
-            for path, wait in self._waits.items()
-            if path in self.paths or 0 <= now - wait.since < 2 * LONGEST
+            key: wait for key, wait in self._waits.items() if key in self.paths or 0 <= now - wait.since < 2 * LONGEST
         }
 
     def waits(self, log: str, path: str, now: float) -> bool:
         """Tell whether `path` failed a short while ago and is not to be tried yet."""
-        wait = self._waits.get(path)
+        wait = self._waits.get((log, path))
         if wait is None or not wait.lasts(now):
             return False
-        self.paths[path] = log
+        self.paths.add((log, path))
         return True
 
     def note(self, log: str, path: str, cause: str, now: float) -> None:
         """Take a failure; one that was noted a short while ago is not counted again."""
-        known = path in self._waits
+        known = self._waits.get((log, path))
         if self.waits(log, path, now):
             return
-        self.paths[path] = log
-        seconds = min(2 * self._waits[path].seconds, LONGEST) if known else SHORTEST
-        self._waits[path] = _Wait(now, seconds)
+        self.paths.add((log, path))
+        seconds = min(2 * known.seconds, LONGEST) if known else SHORTEST
+        self._waits[log, path] = _Wait(now, seconds)
         self._report(OWN + "read_errors_total", (log, cause), 1)
         if not known:
             self._warn(log, cause, path)
 
-    def solved(self, path: str) -> None:
+    def solved(self, log: str, path: str) -> None:
         """Note that `path` could be read."""
-        self._waits.pop(path, None)
-        self.paths.pop(path, None)
+        self._waits.pop((log, path), None)
+        self.paths.discard((log, path))

@@ -27,6 +27,8 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from watchdog.observers.api import BaseObserver, ObservedWatch
 
 _log = logging.getLogger(__name__)
@@ -53,12 +55,16 @@ class Waker(FileSystemEventHandler):
         self._watches: dict[str, ObservedWatch] = {}
         self._gone: set[str] = set()
         self._growth = True
+        self._asleep: AbstractSet[str] = frozenset()
 
-    def watch(self, directories: set[str], *, growth: bool = True) -> None:
+    def watch(self, directories: set[str], asleep: AbstractSet[str] = frozenset(), *, growth: bool = True) -> None:
         """Watch exactly these directories, none of them recursively; one that cannot be is left to the poll.
 
-        Files that come, go or are renamed always wake, those that grow only with `growth`.
+        Files that come, go or are renamed always wake, those that grow only with `growth`. `asleep`
+        are the paths of files that are not held open: a write to one asks for the globs, so that it is
+        opened at once (without `growth`, when they are evaluated next).
         """
+        self._asleep = asleep
         gone, self._gone = self._gone, set()
         if growth is not self._growth:
             self._growth = growth
@@ -94,7 +100,7 @@ class Waker(FileSystemEventHandler):
         """Take one event from the observer's thread."""
         if isinstance(event, (DirDeletedEvent, DirMovedEvent)):
             self._gone.add(str(event.src_path))  # its watch goes with it, also where it is made again at once
-        if isinstance(event, _STRUCTURE):
+        if isinstance(event, _STRUCTURE) or event.src_path in self._asleep:
             self._notice_move()
         else:
             self.wake()

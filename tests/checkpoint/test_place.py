@@ -143,8 +143,19 @@ def test_a_reset_state_is_private(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_an_empty_file_where_a_state_was_is_damage(path: Path) -> None:
+    """A state that was emptied is lost, and loud: a new one takes its place complete, so none of ours is empty."""
+    Store.open(path, now=NOW).close()
+    path.write_bytes(b"")
+    with Store.open(path, now=NOW) as store:
+        loaded = store.load()
+        assert (store.created, store.lost, loaded.state_lost, loaded.start_at_end) == (True, True, NOW, True)
+    with Store.open(path, now=NOW + 1) as store:
+        assert (store.lost, store.load().state_lost) == (False, NOW)
+
+
 def test_an_empty_file_is_a_new_state(path: Path) -> None:
-    """A file of no bytes is a first start."""
+    """A file of no bytes that somebody prepared, and no daemon used yet, is a first start."""
     path.touch()
     with Store.open(path, now=NOW) as store:
         assert (store.created, store.lost, store.load().ledger) == (True, False, None)

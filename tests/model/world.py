@@ -297,6 +297,8 @@ class World:
             idle = self.now - body.grown
             if body.place is None and idle > UNLINKED_QUIET:
                 body.held = False
+                if not committed:  # it was let go while nothing could be read
+                    self._lose(body.spans)
             if not self.sighted(body) and body.place is not None and idle > HOLD:
                 body.left = True
                 body.held = False

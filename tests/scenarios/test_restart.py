@@ -68,15 +68,22 @@ def test_truncated_while_off(daemon: Stepper, logs: Path, copy: str) -> None:
 
 
 def test_empty_state(daemon: Stepper, logs: Path) -> None:
-    """An empty state file is no state: as at a first start, history is counted before anything is exposed."""
+    """A state that was emptied is lost, which is loud, and no history is counted again; a prepared place is none."""
     append(logs / "laravel.log", records(0, 10))
     daemon.settle()
     daemon.stop()
     daemon.path.write_bytes(b"")
+    lost_at = daemon.now
+    daemon.start()
+    daemon.settle()
+    assert (daemon.exposed(), daemon.created(), daemon.daemon.view.snapshot.state_lost) == (True, 0, lost_at)
+    daemon.stop()
+    daemon.path.write_bytes(b"")
+    daemon.path.with_name("state.sqlite.lock").unlink()
     daemon.start()
     assert not daemon.exposed()
     daemon.settle()
-    assert (daemon.exposed(), daemon.created()) == (True, 10)
+    assert (daemon.exposed(), daemon.created(), daemon.daemon.view.snapshot.state_lost) == (True, 10, None)
 
 
 def rejected(number: int, time: str) -> bytes:

@@ -98,6 +98,10 @@ class Stepper:
         self.advance(seconds)
         return self.daemon.loop.cycle(moved=moved)
 
+    def refresh(self) -> None:
+        """Evaluate the globs, and read nothing yet."""
+        self.daemon.loop.refresh(self.now)
+
     def settle(self) -> None:
         """Run cycles until all is read, committed and published, as within three quiet seconds."""
         for _ in range(6):

@@ -74,7 +74,7 @@ def test_beside_is_newest_first_and_bounded(tmp_path: Path) -> None:
         path.write_bytes(b"")
         os.utime(path, (number, number))
     (tmp_path / "old").write_bytes(b"")
-    found = beside(str(tmp_path / "logs" / "a.log"), (f"{tmp_path}/old", f"{tmp_path}/loop"))
+    found = beside(str(tmp_path / "logs" / "a.log"), (f"{tmp_path}/old", f"{tmp_path}/loop")).files
     assert len(found) == BESIDE_LIMIT
     assert found[0].path == str(tmp_path / "old")
     assert found[1].path.endswith(f".{BESIDE_LIMIT + 4}")
@@ -82,4 +82,17 @@ def test_beside_is_newest_first_and_bounded(tmp_path: Path) -> None:
 
 def test_beside_in_a_folder_that_is_gone(tmp_path: Path) -> None:
     """Where the folder is gone nothing is found."""
-    assert beside(str(tmp_path / "none" / "a.log"), (f"{tmp_path}/gone",)) == []
+    found = beside(str(tmp_path / "none" / "a.log"), (f"{tmp_path}/gone",))
+    assert (found.files, found.errors) == ([], [])
+
+
+def test_beside_names_what_cannot_be_looked_at(tmp_path: Path) -> None:
+    """A folder that cannot be listed, and a file named like the log that cannot be looked at, are told; others not."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "a.log.1").symlink_to("a.log.1")
+    globs = (f"{tmp_path}/loop/*", f"{tmp_path}/loop", f"{tmp_path}/a.log.1")
+    assert beside(str(tmp_path / "a.log"), globs).errors == [
+        (str(tmp_path / "loop"), "other"),
+        (str(tmp_path / "a.log.1"), "other"),
+    ]
+    assert beside(str(tmp_path / "loop" / "a.log"), ()).errors == [(str(tmp_path / "loop"), "other")]

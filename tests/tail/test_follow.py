@@ -88,3 +88,17 @@ def test_measure_believes_growth_of_the_same_content_only(tmp_path: Path) -> Non
     tail.close()
     tail.measure(8.0)
     assert tail.size == 1200
+
+
+def test_intact_compares_the_head_too(tmp_path: Path) -> None:
+    """A file that holds the same bytes before the position behind another beginning is another content."""
+    data = b"a" * 1000 + b"end" * 300
+    (tmp_path / "a").write_bytes(data)
+    tail = Tail(1, "app", str(tmp_path / "a"), 1, 1, file=OpenFile(str(tmp_path / "a")))
+    tail.probe(bytearray(data), len(data))
+    tail.advance(len(data), len(data), Carry())
+    assert tail.file is not None
+    assert tail.intact(tail.file.stat())
+    (tmp_path / "a").write_bytes(b"b" + data[1:] + b"more")
+    assert not tail.intact(tail.file.stat())
+    tail.close()

@@ -224,6 +224,18 @@ def test_compressed_away_while_off(tmp_path: Path, logs: Path, glob: str) -> Non
         assert daemon.states()["laravel.log"] == "active"
 
 
+def test_longer_copy_that_was_compressed_before_it_was_seen(wide: Stepper, logs: Path) -> None:
+    """What a copy holds beyond its original is read, though it is found compressed, beside a held original."""
+    log, packed = logs / "laravel.log", logs / "laravel.log.1.gz"
+    append(log, records(0, 10))
+    wide.settle()
+    log.unlink()
+    packed.write_bytes(gzip.compress(records(0, 14)))
+    wide.settle()
+    assert (wide.created(), wide.losses()) == (14, {})
+    assert wide.states()["laravel.log.1.gz"] == "compressed"
+
+
 def test_half_written_gzip(daemon: Stepper, logs: Path) -> None:
     """A compressed copy that is still being written is read as far as it is, and on when it has grown."""
     log, packed = logs / "laravel.log", logs / "laravel.log.1.gz"

@@ -134,7 +134,18 @@ def test_unlinked_before_a_stop(daemon: Stepper, logs: Path) -> None:
     daemon.stop()
     daemon.start()
     daemon.settle()
-    assert (daemon.states(), daemon.losses(), daemon.rotations()) == ({}, {}, {"deleted": 1})
+    assert (daemon.held(), daemon.losses(), daemon.rotations()) == (0, {}, {"deleted": 1})
+
+
+def test_open_record_after_days_off(daemon: Stepper, logs: Path) -> None:
+    """A record whose end only silence tells is counted after days without a look, too."""
+    append(logs / "laravel.log", b"[2025-10-09 10:53:20] production.INFO: Public booking created {torn")
+    daemon.step()
+    daemon.stop()
+    daemon.advance(50 * 3600)
+    daemon.start()
+    daemon.settle()
+    assert (daemon.created(), daemon.held()) == (1, 0)
 
 
 def test_fresh_file_at_a_stop(daemon: Stepper, logs: Path) -> None:

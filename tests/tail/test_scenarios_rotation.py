@@ -251,6 +251,17 @@ def test_truncated_and_grown_beyond_the_old_position(daemon: Stepper, logs: Path
     assert daemon.losses() == {"possible_losses_total{app,overwritten}": 1}
 
 
+def test_truncated_and_grown_to_the_same_end(daemon: Stepper, logs: Path) -> None:
+    """A new content that has, where the old one ended, just the same bytes is told by its beginning."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10) + record(1, pad=400))
+    daemon.settle()
+    os.truncate(log, 0)
+    append(log, records(0, 10).replace(b"10:53", b"10:54") + record(1, pad=400) + record(2))
+    daemon.settle()
+    assert (daemon.created(), daemon.rotations()) == (23, {"truncated": 1})
+
+
 def test_overwritten_with_equal_size(daemon: Stepper, logs: Path) -> None:
     """A file overwritten with as many bytes is read again from its beginning."""
     log = logs / "laravel.log"
@@ -352,10 +363,12 @@ def test_unlinked_file_is_released_after_ten_quiet_minutes(daemon: Stepper, logs
         daemon.step(599)
         assert daemon.states() == {"laravel.log": "unlinked"}
     daemon.step(2)
-    assert daemon.states() == {}
+    assert (daemon.held(), daemon.states()) == (0, {"laravel.log": "missing"})
     assert daemon.created() == 12
     assert daemon.rotations() == {"deleted": 1}
     assert daemon.losses() == {}
+    daemon.step(48 * 3600)
+    assert daemon.states() == {}
 
 
 def test_unlinked_while_commits_fail(daemon: Stepper, logs: Path) -> None:
@@ -405,10 +418,10 @@ def test_idle_file_that_grows_again(daemon: Stepper, logs: Path) -> None:
     append(log, records(0, 10))
     daemon.settle()
     daemon.step(3 * DAY)
-    assert daemon.held() == 0
+    assert (daemon.held(), daemon.daemon.tracker.asleep) == (0, frozenset({str(log)}))
     append(log, records(10, 13))
     daemon.settle()
-    assert daemon.created() == 13
+    assert (daemon.created(), daemon.daemon.tracker.asleep) == (13, frozenset())
     daemon.step(3 * DAY)
     assert daemon.held() == 0
     os.utime(log, (daemon.now, daemon.now))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.checkpoint.store import Store
-from tests.support.stepper import Stepper, records
+from tests.support.stepper import Stepper, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,6 +196,59 @@ def test_copy_with_more_while_the_original_grows_too(daemon: Stepper, logs: Path
     assert (daemon.created(), daemon.losses()) == (15, {})
 
 
+def test_copy_that_ends_inside_a_record(wide: Stepper, logs: Path) -> None:
+    """Of two files of which one is the beginning of the other, the longer goes on with the record open in both."""
+    log, copy = logs / "laravel.log", logs / "laravel-copy"
+    append(copy, records(0, 10) + record(10)[:10])
+    wide.settle()
+    append(log, records(0, 11))
+    wide.settle()
+    assert wide.states() == {"laravel.log": "active", "laravel-copy": "copy"}
+    append(log, record(11))
+    append(copy, b"\n" + records(20, 22))
+    wide.settle()
+    assert (wide.created(), wide.losses(), wide.rotations()) == (14, {}, {})
+
+
+def test_short_copy_of_what_was_released(daemon: Stepper, logs: Path) -> None:
+    """A copy that was made early of what was read and released later is no new content, though it lacks the end."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    shutil.copyfile(log, logs / "laravel.log.1")
+    append(log, records(10, 20))
+    daemon.settle()
+    (logs / "new").write_bytes(records(20, 30))
+    (logs / "new").replace(log)
+    daemon.settle()
+    daemon.step(700)
+    daemon.crash()
+    daemon.settle()
+    os.truncate(log, 0)
+    append(log, records(30, 40))
+    daemon.settle()
+    assert daemon.created() == 40
+
+
+@pytest.mark.parametrize("shared", [9, 3000], ids=["small", "large"])
+def test_copy_with_more_before_anything_was_read(daemon: Stepper, logs: Path, shared: int) -> None:
+    """What a file shares with the copy that replaced it counts once, where both grew before the first look."""
+    log = logs / "laravel.log"
+    append(log, records(0, shared))
+    with log.open("ab") as worker:
+        daemon.refresh()  # the file is known and held, and nothing of it read
+        shutil.copyfile(log, logs / "new")
+        append(logs / "new", records(5000, 5003))
+        (logs / "new").replace(log)
+        worker.write(records(6000, 6002))
+    daemon.settle()
+    assert (daemon.created(), daemon.counters().get("unparsed_lines_total{app}"), daemon.losses()) == (
+        shared + 5,
+        None,
+        {},
+    )
+
+
 def test_rotated_while_off_for_days(daemon: Stepper, logs: Path) -> None:
     """The rest of a file that was rotated is read, however long ago the daemon last saw it grow."""
     log = logs / "laravel.log"
@@ -265,6 +318,24 @@ def test_copy_of_a_file_that_is_not_read_yet(daemon: Stepper, logs: Path) -> Non
     assert daemon.created() == 15
 
 
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_copied_truncated_and_compressed_before_the_first_look(tmp_path: Path, logs: Path, *, off: bool) -> None:
+    """What came after a known log was deleted, and was copied, truncated and compressed at once, is read."""
+    log, archive = logs / "laravel.log", tmp_path / "archive"
+    archive.mkdir()
+    with Stepper.following(tmp_path, f"{logs}/laravel*.log", rotated=(f"{archive}/*",)) as daemon:
+        append(log, records(0, 10))
+        daemon.settle()
+        if off:
+            daemon.crash()
+        log.unlink()
+        append(log, records(10, 14))
+        (archive / "laravel.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+        os.truncate(log, 0)
+        daemon.settle()
+        assert daemon.created() == 14
+
+
 def test_compressed_copy_found_again(daemon: Stepper, logs: Path) -> None:
     """A compressed copy that was read to its end is not read again at the next rotation, nor is a plain one of it."""
     log, packed = logs / "laravel.log", logs / "laravel.log.1.gz"
@@ -281,3 +352,27 @@ def test_compressed_copy_found_again(daemon: Stepper, logs: Path) -> None:
     append(log, records(10, 15))
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (15, {})
+
+
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_compressed_file_whose_original_was_released(daemon: Stepper, logs: Path, *, off: bool) -> None:
+    """What was compressed is known by its content, whatever the times of files and clocks say."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    log.rename(logs / "laravel.log.1")
+    append(log, records(10, 20))
+    daemon.step()
+    (logs / "laravel.log.1.gz").write_bytes(gzip.compress(records(0, 10)))
+    (logs / "laravel.log.1").unlink()
+    daemon.settle()
+    daemon.step(700)  # the descriptor is released
+    daemon.advance(-7200)
+    if off:
+        daemon.crash()
+    (logs / "laravel.log.1.gz").rename(logs / "laravel.log.2.gz")
+    log.rename(logs / "laravel.log.1")
+    append(log, records(20, 30))
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
+    assert daemon.rotations() == {"renamed": 2}

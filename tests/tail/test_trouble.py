@@ -36,8 +36,8 @@ def test_solved_ends_it() -> None:
     """A path that could be read again begins anew with its next failure."""
     world = World()
     world.troubles.note("app", "/a", "io", 0.0)
-    world.troubles.solved("/a")
-    assert world.troubles.paths == {}
+    world.troubles.solved("app", "/a")
+    assert world.troubles.paths == set()
     assert not world.troubles.waits("app", "/a", 0.1)
     world.troubles.note("app", "/a", "io", 0.2)
     assert len(world.told) == 2
@@ -60,3 +60,14 @@ def test_paths_nobody_asks_for_are_forgotten() -> None:
     assert world.troubles._waits
     world.troubles.end(2 * LONGEST + 1)
     assert not world.troubles._waits
+
+
+def test_two_logs_in_one_folder() -> None:
+    """A folder that two logs have in common is a trouble of both, each counted and told."""
+    world = World()
+    for log in ("app", "other"):
+        world.troubles.note(log, "/a", "permission", 0.0)
+    assert world.troubles.paths == {("app", "/a"), ("other", "/a")}
+    assert world.counted == [("app", "permission"), ("other", "permission")]
+    world.troubles.solved("app", "/a")
+    assert world.troubles.waits("other", "/a", 0.1)

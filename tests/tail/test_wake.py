@@ -46,6 +46,19 @@ def test_any_number_of_events_is_one_wake(waker: Waker) -> None:
     assert not woken(waker)
 
 
+def test_writing_to_a_file_that_is_not_held(waker: Waker, tmp_path: Path) -> None:
+    """A write to a file that was closed for its idleness asks for the globs, which open it; one to another does not."""
+    path = tmp_path / "a.log"
+    path.write_bytes(b"1")
+    waker.watch({str(tmp_path)}, {str(path)})
+    assert waker.moved()  # what came before the watch was in place
+    with path.open("ab") as file:
+        file.write(b"2")
+    wait_until(waker.moved, deadline=5, what="asked for the globs")
+    waker.dispatch(FileModifiedEvent(str(tmp_path / "b.log")))
+    assert not waker.moved()
+
+
 def test_writing_and_creating_in_a_watched_directory(waker: Waker, tmp_path: Path) -> None:
     """A write wakes; a new file wakes and asks for the globs; a directory no longer named does neither."""
     path = tmp_path / "a.log"

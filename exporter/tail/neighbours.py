@@ -1,0 +1,161 @@
+"""Files beside a log: which of them holds content that is gone from its place, or came and went unseen. I/O, read-only.
+
+What cannot be read at present may be what is sought, so it is told apart from what is not there:
+each attempt is counted and tried again at rising intervals (`tail.trouble`), and whoever seeks
+declares nothing lost for a while.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from exporter.tail import fingerprint
+from exporter.tail.discover import beside
+from exporter.tail.files import ReadError, Vanished
+from exporter.tail.inflate import ContentError, open_content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from exporter.tail.files import FileStat, OpenFile
+    from exporter.tail.follow import Tail
+    from exporter.tail.trouble import Troubles
+
+    Found = tuple[FileStat, OpenFile]
+    Wanted = Callable[[FileStat, OpenFile], bool]
+
+_SEARCHES: Final = 10
+"""How often a file is sought again, where files were renamed during the search."""
+
+
+PATIENCE: Final = 60.0
+"""For how many seconds what cannot be read, and may be what is sought, is tried before a loss is declared."""
+
+
+@dataclass(slots=True)
+class Gap:
+    """A time since which content may have come to a path and gone, when it was noticed, and whether a loss was told."""
+
+    tail: Tail
+    path: str
+    since: float
+    begun: float
+    told: bool
+
+
+class Unreadable(Exception):  # noqa: N818  (a state, not a failure: counted where it was met)
+    """What is sought was not found, and something that may be it cannot be read at present.
+
+    `there` tells that it is the file itself, by its inode.
+    """
+
+    def __init__(self, *, there: bool = False) -> None:
+        """Take whether the file itself is there."""
+        super().__init__()
+        self.there = there
+
+
+class Neighbours:
+    """Looks at what lies beside logs. `rotated` are the globs in which each log's copies are sought, too."""
+
+    def __init__(self, rotated: Mapping[str, tuple[str, ...]], troubles: Troubles) -> None:
+        """Take where to look, and where to note what cannot be read."""
+        self._rotated = rotated
+        self._troubles = troubles
+        self._failed = False
+        self._moved = False
+
+    def copy_of(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
+        """Find the file that holds the content of `lost` up to its position, and open it. Raises Unreadable.
+
+        Files with a key in `held` are followed already. Below 256 bytes only the same inode is taken.
+        Compressed files come last, since their originals may still be there.
+        """
+        for _ in range(_SEARCHES):
+            found = self._search(lost, held, now)
+            if found is not None:
+                return found
+            if not self._moved:
+                break
+        if self._failed:
+            raise Unreadable
+        return None
+
+    def _search(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
+        def holds_it(_: FileStat, file: OpenFile) -> bool:
+            return file.holds(lost.head, lost.tail, lost.position)
+
+        certain = lost.position >= fingerprint.CERTAIN
+        candidates = [stat for stat in self._beside(lost.log, lost.path, now) if (stat.device, stat.inode) not in held]
+        candidates.sort(key=lambda stat: ((stat.device, stat.inode) != lost.key, stat.path.endswith(".gz")))
+        for stat in candidates:
+            same = (stat.device, stat.inode) == lost.key
+            if not same and not certain:
+                continue
+            failed = self._failed
+            found = self._examine(stat, holds_it, now, log=lost.log if same or _like(stat, lost) else None)
+            if found is not None:
+                return found
+            if same and self._failed and not failed:
+                raise Unreadable(there=True)
+        return None
+
+    def written_since(self, log: str, path: str, since: float, wanted: Wanted, now: float) -> Iterator[Found]:
+        """Open the files named like generations of `path` that were written since a time, and are `wanted`.
+
+        Raises Unreadable at the end where some could not be read.
+        """
+        for stat in self._beside(log, path, now):
+            if stat.modified >= since and Path(stat.path).name.startswith(Path(path).name):
+                found = self._examine(stat, wanted, now, log=log)
+                if found is not None:
+                    yield found
+        if self._failed:
+            raise Unreadable
+
+    def _beside(self, log: str, path: str, now: float) -> list[FileStat]:
+        self._failed = self._moved = False
+        found = beside(path, self._rotated.get(log, ()))
+        for place, cause in found.errors:
+            self._troubles.note(log, place, cause, now)
+            self._failed = True
+        return found.files
+
+    def _examine(self, stat: FileStat, wanted: Wanted, now: float, *, log: str | None) -> Found | None:
+        """Open a file and return it, and what it is now, if it is `wanted`.
+
+        Notes what moved meanwhile, and what of `log` cannot be read.
+        """
+        if log is not None and self._troubles.waits(log, stat.path, now):
+            self._failed = True
+            return None
+        file = None
+        try:
+            file = open_content(stat.path)
+            opened = file.stat()
+            if (opened.device, opened.inode) != (stat.device, stat.inode):
+                self._moved = True
+            elif wanted(stat, file):
+                found, file = (opened, file), None
+                return found
+        except Vanished:
+            self._moved = True
+        except ContentError:
+            pass  # nor will it ever be
+        except ReadError as error:
+            if log is not None:  # else any file of the folder, which is not ours to read
+                self._troubles.note(log, stat.path, error.cause, now)
+                self._failed = True
+        finally:
+            if file is not None:
+                file.close()
+        return None
+
+
+def _like(stat: FileStat, tail: Tail) -> bool:
+    """Tell whether a file is named like a generation of `tail`, or by a glob for copies."""
+    one, log = Path(stat.path), Path(tail.path)
+    return one.name.startswith(log.name) or one.parent != log.parent

@@ -1,0 +1,110 @@
+"""Files beside a log: found by content, and told apart from what cannot be read at present."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.tail.neighbours import Neighbours, Unreadable
+from exporter.tail.trouble import Troubles
+from tests.tail.test_kinship import DATA, followed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from exporter.tail.follow import Tail
+
+
+class Place:
+    """A folder in which `a` was read up to byte 900 and is held no more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lost: Tail = followed(folder / "a", DATA, read=900)
+        self.lost.close()
+        self.counted: list[tuple[str, ...]] = []
+        troubles = Troubles(lambda _, labels, __: self.counted.append(labels), lambda *_: None)
+        self.neighbours = Neighbours({"app": (f"{folder}/x/*",)}, troubles)
+        (folder / "x").mkdir()
+
+    def found(self, *, held: bool = True, now: float = 0.0) -> str | None:
+        """Return the name of the file that is found, which is closed again."""
+        found = self.neighbours.copy_of(self.lost, {self.lost.key} if held else set(), now)
+        if found is None:
+            return None
+        found[1].close()
+        return os.path.relpath(found[0].path, self.folder)
+
+    def written(self, since: float, *, now: float = 0.0) -> Iterator[str]:
+        """Yield the names of the files written since a time."""
+        for stat, file in self.neighbours.written_since("app", self.lost.path, since, lambda *_: True, now):
+            file.close()
+            yield os.path.relpath(stat.path, self.folder)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Return a folder."""
+    return Place(tmp_path)
+
+
+def test_copy_of(place: Place) -> None:
+    """The file itself is found by its inode, a copy by its content, in any place that is named."""
+    (place.folder / "b").write_bytes(b"other" * 900)
+    (place.folder / "x" / "c").write_bytes(DATA)
+    assert place.found(held=False) == "a"
+    assert place.found() == "x/c"
+
+
+def test_small_content(place: Place) -> None:
+    """Below 256 bytes only the inode identifies."""
+    (place.folder / "a.1").write_bytes(DATA)
+    place.lost = followed(place.folder / "a", DATA, read=200)
+    place.lost.close()
+    assert (place.found(), place.found(held=False)) == (None, "a")
+
+
+def test_damaged_candidate_is_none(place: Place) -> None:
+    """A compressed file that is damaged is no candidate, and nothing to wait for."""
+    (place.folder / "a.gz").write_bytes(b"\x1f\x8b\x08" + b"x" * 100)
+    assert (place.found(), place.counted) == (None, [])
+
+
+@pytest.mark.parametrize("name", ["a.1", "x"])
+def test_what_cannot_be_read_is_not_absent(place: Place, name: str) -> None:
+    """A candidate, or a folder of them, that cannot be read is told, tried at rising intervals, and found at last."""
+    path = place.folder / name
+    if name == "x":
+        path.rmdir()
+    path.symlink_to(name)
+    for now in (0.0, 0.5, 1.5, 2.5):
+        with pytest.raises(Unreadable) as raised:
+            place.found(now=now)
+        assert not raised.value.there
+    assert place.counted == [("app", "other")] * 2
+    path.unlink()
+    (place.folder / "a.2").write_bytes(DATA)
+    assert place.found(now=3.0) == "a.2"
+
+
+def test_file_of_another_program(place: Place) -> None:
+    """A file that has nothing to do with the log by its name may be unreadable for ever."""
+    (place.folder / "other").symlink_to("other")
+    assert (place.found(), place.counted) == (None, [])
+
+
+def test_written_since(place: Place) -> None:
+    """Files named like generations and written since a time are opened, whatever of them cannot be read."""
+    for name, time in (("a.1", 50), ("a.2", 150), ("b", 150)):
+        (place.folder / name).write_bytes(DATA)
+        os.utime(place.folder / name, (time, time))
+    os.utime(place.folder / "a", (0, 0))
+    assert list(place.written(100.0)) == ["a.2"]
+    (place.folder / "a.3").symlink_to("a.3")
+    names = place.written(100.0)
+    assert next(names) == "a.2"
+    with pytest.raises(Unreadable):
+        next(names)

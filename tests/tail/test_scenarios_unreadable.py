@@ -1,0 +1,189 @@
+"""Copies that cannot be read when they are needed: tried for a minute before anything is declared lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.tail.neighbours import PATIENCE
+from tests.support.stepper import Stepper, record, records
+from tests.tail.test_track import break_descriptor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TRUNCATED = {"possible_losses_total{app,truncated}": 1}
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def kept(path: Path) -> Path:
+    """Return where nothing is sought."""
+    return path.parent.parent / f"{path.parent.name}-{path.name}"
+
+
+def lock(path: Path) -> None:
+    """Put something at `path` that nobody can open or list, and keep what was there."""
+    path.rename(kept(path))
+    path.symlink_to(path.name)
+
+
+def unlock(path: Path) -> None:
+    """Put what was at `path` back."""
+    path.unlink()
+    kept(path).rename(path)
+
+
+@pytest.fixture
+def truncated(daemon: Stepper, logs: Path) -> Stepper:
+    """Return a daemon whose log was truncated with records unread, into a copy that cannot be read."""
+    log, copy = logs / "laravel.log", logs / "laravel.log.1"
+    append(log, records(0, 10))
+    daemon.settle()
+    append(log, records(10, 20))
+    shutil.copyfile(log, copy)
+    lock(copy)
+    os.truncate(log, 0)
+    append(log, records(20, 29))
+    return daemon
+
+
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_copy_that_cannot_be_read_at_first(truncated: Stepper, logs: Path, *, off: bool) -> None:
+    """A copy that can be read soon after the truncation loses nothing; meanwhile the log is shown as not readable."""
+    if off:
+        truncated.crash()
+    for _ in range(5):
+        truncated.step(1)
+    assert (truncated.created(), truncated.losses(), truncated.health().logs["app"].up) == (10, {}, False)
+    assert 1 <= truncated.counters()["read_errors_total{app,other}"] <= 4
+    unlock(logs / "laravel.log.1")
+    for _ in range(10):
+        truncated.step(1)
+    assert (truncated.created(), truncated.losses(), truncated.health().logs["app"].up) == (29, {}, True)
+    assert truncated.rotations() == {"truncated": 1}
+
+
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_copy_that_can_never_be_read(truncated: Stepper, *, off: bool) -> None:
+    """After a minute of vain attempts a loss is declared, and the log is read on."""
+    if off:
+        truncated.crash()
+    for _ in range(6):
+        truncated.step(PATIENCE / 6)
+    assert (truncated.created(), truncated.losses()) == (10, {})
+    truncated.step(PATIENCE / 6)
+    truncated.settle()
+    assert (truncated.created(), truncated.losses()) == (19, TRUNCATED)
+    assert truncated.rotations() == {"truncated": 1}
+    for _ in range(7):
+        truncated.step(PATIENCE / 6)
+    assert truncated.losses() == TRUNCATED
+
+
+def test_nothing_is_awaited_once(truncated: Stepper) -> None:
+    """A run that ends with the files' ends waits for nothing."""
+    truncated.daemon.loop.complete()
+    assert (truncated.created(), truncated.losses()) == (19, TRUNCATED)
+
+
+def test_folder_of_copies_that_cannot_be_listed(tmp_path: Path, logs: Path) -> None:
+    """A folder that cannot be listed for a moment is not an empty one."""
+    log, archive = logs / "laravel.log", tmp_path / "archive"
+    archive.mkdir()
+    with Stepper.following(tmp_path, f"{logs}/laravel*.log", rotated=(f"{archive}/*",)) as daemon:
+        append(log, records(0, 10))
+        daemon.settle()
+        append(log, records(10, 20))
+        shutil.copyfile(log, archive / "laravel.log.1")
+        lock(archive)
+        os.truncate(log, 0)
+        daemon.step(1)
+        append(log, records(20, 30))
+        daemon.step(1)
+        assert (daemon.created(), daemon.losses()) == (10, {})
+        unlock(archive)
+        for _ in range(10):
+            daemon.step(1)
+        assert (daemon.created(), daemon.losses()) == (30, {})
+
+
+def test_rotated_while_off_to_where_nothing_can_be_listed(tmp_path: Path, logs: Path) -> None:
+    """The same holds for a file that was moved there while the daemon was off."""
+    log, archive = logs / "laravel.log", tmp_path / "archive"
+    archive.mkdir()
+    with Stepper.following(tmp_path, f"{logs}/laravel*.log", rotated=(f"{archive}/*",)) as daemon:
+        append(log, records(0, 10))
+        daemon.settle()
+        daemon.stop()
+        append(log, records(10, 20))
+        log.rename(archive / "laravel.log.1")
+        lock(archive)
+        daemon.start()
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()) == (10, {})
+        unlock(archive)
+        for _ in range(10):
+            daemon.step(1)
+        assert (daemon.created(), daemon.losses()) == (20, {})
+
+
+@pytest.mark.parametrize("ever", [True, False], ids=["for a while", "for ever"])
+def test_generation_between_that_cannot_be_read(daemon: Stepper, logs: Path, *, ever: bool) -> None:
+    """Of two copies made between two looks the second, unreadable at first, is read later, or is a possible loss."""
+    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
+    append(log, records(0, 10))
+    daemon.settle()
+    append(log, records(10, 20))
+    shutil.copyfile(log, second)
+    log.write_bytes(records(20, 30))
+    shutil.copyfile(log, first)
+    lock(first)
+    log.write_bytes(records(30, 40))
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
+    if ever:
+        unlock(first)
+    for _ in range(7):
+        daemon.step(PATIENCE / 6)
+    assert daemon.created() == (40 if ever else 30)
+    assert daemon.losses() == ({} if ever else {"possible_losses_total{app,deleted}": 1})
+    for _ in range(7):
+        daemon.step(PATIENCE / 6)
+    assert sum(daemon.losses().values()) == (not ever)
+
+
+def test_copy_of_a_file_that_cannot_be_read(wide: Stepper, logs: Path) -> None:
+    """A read error of the original is no truncation of it: the copy waits, and neither is counted again."""
+    log, copy = logs / "laravel.log", logs / "laravel-copy"
+    append(log, records(0, 10))
+    wide.settle()
+    break_descriptor(wide, "laravel.log")
+    shutil.copyfile(log, copy)
+    append(copy, record(10))
+    for _ in range(10):
+        wide.step(1)
+    assert (wide.created(), wide.losses(), wide.rotations()) == (11, {}, {})
+
+
+def test_copy_of_a_rotated_file_that_can_never_be_read(wide: Stepper, logs: Path) -> None:
+    """A file is not held back for ever by one that it may be a copy of."""
+    log, copy = logs / "laravel.log", logs / "laravel-copy"
+    append(log, records(0, 10))
+    wide.settle()
+    log.rename(logs / "old")
+    wide.step(1)
+    break_descriptor(wide, "laravel.log")
+    append(copy, records(0, 10) + record(10))
+    for _ in range(6):
+        wide.step(PATIENCE / 6)
+    assert (wide.created(), wide.losses()) == (10, {})
+    wide.step(PATIENCE / 6)
+    wide.settle()
+    assert (wide.created(), wide.states()["laravel-copy"]) == (21, "active")
