@@ -187,9 +187,9 @@ def test_odd_requests(daemon: Daemon, feed: Feed) -> None:
 
 @pytest.mark.slow
 def test_scrapes_during_a_long_catch_up(daemon: Daemon, feed: Feed, logs: Path, tmp_path: Path) -> None:
-    """While 170,000 events that appeared at once are read, live records of another file are counted in time."""
+    """While 500,000 events that appeared at once are read, live records of another file are counted in time."""
     record = b"[2025-10-06 18:22:12] production.WARNING: [SLOT_LOCK] Lock conflict {}\n"
-    number = 12_000_000 // len(record) // 10_000
+    number = 50
     backlog = tmp_path / "backlog"
     with backlog.open("wb") as file:
         for _ in range(number):
@@ -203,5 +203,5 @@ def test_scrapes_during_a_long_catch_up(daemon: Daemon, feed: Feed, logs: Path, 
         return answers
 
     values = [answer.samples[CONFLICTS] for answer in storm(daemon, feed, abusers)]
-    assert len(set(values)) > 10
+    assert len(set(values)) > 5
     assert max(values) == 10_000 * number
