@@ -1,4 +1,7 @@
-"""A private Prometheus server (Debian package `prometheus`) that scrapes one target every second."""
+"""A private Prometheus server (Debian package `prometheus`) that scrapes one target every second.
+
+With `rules` it evaluates them every second, and with `alertmanager` it sends what fires there.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +25,32 @@ scrape_configs:
   - job_name: booking-exporter
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 """
+EVALUATION = """\
+rule_files: ["{folder}/*.yml"]
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}]}}
+"""
 
 
 class Prometheus:
     """The server as a context manager: started and awaited, killed at the end; all files in `folder`."""
 
-    def __init__(self, folder: Path, target_port: int) -> None:
+    def __init__(self, folder: Path, target_port: int, *, rules: Path | None = None, alertmanager: int = 1) -> None:
         self._program = need_program("prometheus", "prometheus")
         folder.mkdir()
         self._folder = folder
         self._port = free_port()
-        (folder / "prometheus.yml").write_text(CONFIG.format(port=target_port))
+        config = CONFIG.format(port=target_port)
+        if rules is not None:
+            config = config.replace("900ms}", "900ms, evaluation_interval: 1s}", 1)
+            config += EVALUATION.format(folder=rules, port=alertmanager)
+        (folder / "prometheus.yml").write_text(config)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Start it and wait until it is ready."""
+        # Without the delay, what fired before Alertmanager was found is sent again a minute later only.
         arguments = (
+            "--rules.alert.resend-delay=1s",
             f"--config.file={self._folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self._port}",
