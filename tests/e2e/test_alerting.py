@@ -129,7 +129,7 @@ MESSAGES = {
     "Cal.com returns old bookings instead of new ones.": (
         "WARNING",
         YELLOW,
-        r"In 10 minutes (8|9|10) bookings were rejected as stale\..*\*Value:\* (8|9|10)\n\*Layer:\* layer1\n",
+        r"In 10 minutes (8|9|10) bookings were rejected as stale\..*\*Environment:\* production\n\*Value:\* (8|9|10)\n\*Layer:\* layer1\n",
     ),
     "A booking that a customer holds was cancelled at Cal.com.": (
         "CRITICAL",
@@ -186,12 +186,14 @@ def test_lines_in_the_log_become_messages(tmp_path: Path) -> None:
 def begins(stack: Stack, summary: str, severity: str, color: str, pattern: str) -> None:
     """Check the message of a firing alert: text, colour, buttons."""
     message = stack.slack(summary)
-    assert (message["title"], message["color"]) == (f"[{severity}] {summary}", color)
+    assert (message["title"], message["color"]) == (f"[{severity}] {summary} (production)", color)
     assert re.search(pattern, message["text"], re.DOTALL), message["text"]
     assert re.search(r"\*Since:\* \d{4}-\d\d-\d\d \d\d:\d\d UTC\n$", message["text"])
-    # Links to example.com are not set up yet: the buttons lead to the alerts and to the expression.
-    assert [button["text"] for button in message["actions"]] == ["Alerts", "Expression", "Silence"]
-    assert "/#/silences/new?filter=%7Balertname%3D%22" in message["actions"][2]["url"]
+    runbook, dashboard, silence = message["actions"]
+    assert [button["text"] for button in message["actions"]] == ["Runbook", "Dashboard", "Silence"]
+    assert re.fullmatch(r"https://runbooks\.shop\.test/booking-exporter/[A-Za-z]+\.md", runbook["url"])
+    assert re.fullmatch(r"https://grafana\.shop\.test/d/[a-z-]+\?var-job=booking-exporter", dashboard["url"])
+    assert "/#/silences/new?filter=%7Balertname%3D%22" in silence["url"]
 
 
 def ends(stack: Stack, summary: str) -> None:
@@ -205,7 +207,7 @@ def mailed(stack: Stack) -> None:
     """Check the mails, in text and HTML, sent with the password from the file."""
     recipients, mail = stack.mail("A booking at Cal.com has no appointment.")
     assert recipients == ["oncall@example.com"]
-    assert mail["Subject"] == "[CRITICAL] A booking at Cal.com has no appointment."
+    assert mail["Subject"] == "[CRITICAL] A booking at Cal.com has no appointment. (production)"
     text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
     assert text is not None
     assert html is not None

@@ -42,6 +42,7 @@ class Prometheus:
         config = CONFIG.format(port=target_port)
         if rules is not None:
             config = config.replace("900ms}", "900ms, evaluation_interval: 1s}", 1)
+            config = config.replace('"]}]', '"], labels: {environment: production}}]', 1)
             config += EVALUATION.format(folder=rules, port=alertmanager)
         (folder / "prometheus.yml").write_text(config)
         self._process: subprocess.Popen[bytes] | None = None

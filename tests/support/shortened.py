@@ -2,8 +2,8 @@
 
 The transformation: every duration in a rule (range, `for`, `keep_firing_for`, group interval) is
 divided by `FACTOR`, and no range is shorter than ten scrapes of one second. Alertmanager's
-`group_wait` becomes 1 s and `group_interval` 4 s. Lines marked "site" and paths are set to the
-test's. Nothing else changes: expressions, limits, labels, annotations, routes, receivers,
+`group_wait` becomes 1 s and `group_interval` 4 s. Links, lines marked "site" and paths are set to
+the test's. Nothing else changes: expressions, limits, labels, annotations, routes, receivers,
 inhibition and templates are those that are shipped.
 """
 
@@ -39,11 +39,11 @@ def _milliseconds(text: str, least: float) -> str:
 
 
 def write_rules(folder: Path, *, short: bool) -> Path:
-    """Write all rule files to `folder`, as shipped or shortened, and return it."""
+    """Write all rule files to `folder`, as shipped or shortened and with the site's links, and return it."""
     folder.mkdir()
     for path in FILES:
         text = path.read_text("utf-8")
-        (folder / path.name).write_text(shorten(text) if short else text, "utf-8")
+        (folder / path.name).write_text(shorten(text).replace(".example.com", ".shop.test") if short else text, "utf-8")
     return folder
 
 
