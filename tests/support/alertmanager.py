@@ -15,8 +15,7 @@ from aiosmtpd.smtp import AuthResult
 
 from tests.support.daemon import free_port
 from tests.support.packages import need_program
-from tests.support.scrape import fetch
-from tests.support.waiting import wait_until
+from tests.support.served import Served
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -32,46 +31,14 @@ def amtool(*arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-class Alertmanager:
-    """The server as a context manager: started and awaited, killed at the end."""
+class Alertmanager(Served):
+    """The server as a context manager, with the configuration in the file `config`."""
 
     def __init__(self, folder: Path, config: Path) -> None:
-        self.port = free_port()
-        self._program = need_program("prometheus-alertmanager", PACKAGE)
+        program = need_program("prometheus-alertmanager", PACKAGE)
         folder.mkdir()
-        self._folder = folder
-        self._config = config
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        """Start it and wait until it is ready."""
-        arguments = (
-            f"--config.file={self._config}",
-            f"--storage.path={self._folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            "--cluster.listen-address=",
-            "--log.level=warn",
-        )
-        with (self._folder / "journal.txt").open("wb") as journal:
-            self._process = subprocess.Popen([self._program, *arguments], stdout=journal, stderr=journal)
-        wait_until(self._ready, deadline=30, what=self.journal)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Kill it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def journal(self) -> str:
-        """Return what it logged: warnings and errors."""
-        return (self._folder / "journal.txt").read_text("utf-8")
-
-    def _ready(self) -> bool:
-        try:
-            return fetch(f"http://127.0.0.1:{self.port}/-/ready")[0] == 200
-        except OSError:
-            return False
+        arguments = (f"--config.file={config}", f"--storage.path={folder / 'data'}", "--cluster.listen-address=")
+        super().__init__(folder, program, arguments)
 
 
 class Hook:
