@@ -129,8 +129,10 @@ MESSAGES = {
     "Cal.com returns old bookings instead of new ones.": (
         "WARNING",
         YELLOW,
-        r"In 10 minutes (8|9|10) bookings were rejected as stale\..*"
-        r"\*Environment:\* production\n\*Value:\* (8|9|10)\n\*Layer:\* layer1\n",
+        (
+            r"In 10 minutes (8|9|10) bookings were rejected as stale\..*"
+            r"\*Environment:\* production\n\*Value:\* (8|9|10)\n\*Layer:\* layer1\n"
+        ),
     ),
     "A booking that a customer holds was cancelled at Cal.com.": (
         "CRITICAL",
