@@ -122,5 +122,5 @@ def test_one_server_down_is_a_warning_and_nine_are_critical(tmp_path: Path) -> N
     inputs += [one for number in range(32, SERVERS) for one in server(number, since=60, scrapes=180)]
     named = fires("BookingExporterDown", "warning", "booking-exporter", instance="app31:10877")
     fleet = fires("BookingExporterDown", "critical", "booking-exporter")
-    code, text = run(tmp_path, inputs, {"5m": [], "11m": [named], "18m": [named, fleet]})
+    code, text = run(tmp_path, inputs, {"5m": [], "11m": [named], "18m": [named], "19m30s": [named, fleet]})
     assert code == 0, text[:3000]
