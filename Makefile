@@ -24,6 +24,7 @@ SECONDS = 60
 # Programs that some tests need: command, Debian package, what is skipped without it.
 define PROGRAMS
 prometheus prometheus    tests against a real Prometheus and promtool
+amtool     prometheus-alertmanager tests of routes and messages against a real Alertmanager
 mtail      mtail         the comparison with mtail
 php        php-cli       the README's PHP lines are not checked
 cc         gcc           the daemon is not killed inside its commits

@@ -1,17 +1,18 @@
-"""A private Prometheus server (Debian package `prometheus`) that scrapes one target every second."""
+"""A private Prometheus server (Debian package `prometheus`) that scrapes one target every second.
+
+With `rules` it evaluates them every second, and with `alertmanager` it sends what fires there.
+"""
 
 from __future__ import annotations
 
 import json
-import subprocess
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tests.support.daemon import free_port
 from tests.support.oracle import sample
 from tests.support.packages import need_program
 from tests.support.scrape import fetch
-from tests.support.waiting import wait_until
+from tests.support.served import Served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,37 +23,31 @@ scrape_configs:
   - job_name: booking-exporter
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 """
+EVALUATION = """\
+rule_files: ["{folder}/*.yml"]
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}]}}
+"""
 
 
-class Prometheus:
+class Prometheus(Served):
     """The server as a context manager: started and awaited, killed at the end; all files in `folder`."""
 
-    def __init__(self, folder: Path, target_port: int) -> None:
-        self._program = need_program("prometheus", "prometheus")
+    def __init__(self, folder: Path, target_port: int, *, rules: Path | None = None, alertmanager: int = 1) -> None:
+        program = need_program("prometheus", "prometheus")
         folder.mkdir()
-        self._folder = folder
-        self._port = free_port()
-        (folder / "prometheus.yml").write_text(CONFIG.format(port=target_port))
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        """Start it and wait until it is ready."""
+        config = CONFIG.format(port=target_port)
+        if rules is not None:
+            config = config.replace("900ms}", "900ms, evaluation_interval: 1s}", 1)
+            config = config.replace('"]}]', '"], labels: {environment: production}}]', 1)
+            config += EVALUATION.format(folder=rules, port=alertmanager)
+        (folder / "prometheus.yml").write_text(config)
+        # Without the delay, what fired before Alertmanager was found is sent again a minute later only.
         arguments = (
-            f"--config.file={self._folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={self._folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self._port}",
-            "--log.level=warn",
+            "--rules.alert.resend-delay=1s",
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
         )
-        with (self._folder / "journal.txt").open("wb") as journal:
-            self._process = subprocess.Popen([self._program, *arguments], stdout=journal, stderr=journal)
-        wait_until(self._ready, deadline=30, what=(self._folder / "journal.txt").read_text)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Kill it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        super().__init__(folder, program, arguments)
 
     def query(self, expression: str, *, at: float | None = None) -> dict[str, float]:
         """Return an instant query's vector by canonical sample name (labels of the scrape left out)."""
@@ -64,16 +59,10 @@ class Prometheus:
 
     def _ask(self, expression: str, at: float | None) -> list[tuple[str, dict[str, Any]]]:
         parameters = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
-        status, body = fetch(f"http://127.0.0.1:{self._port}/api/v1/query?{urlencode(parameters)}")
+        status, body = fetch(f"http://127.0.0.1:{self.port}/api/v1/query?{urlencode(parameters)}")
         assert status == 200, body
         result = json.loads(body)["data"]["result"]
         return [(_key(one["metric"]), one) for one in result]
-
-    def _ready(self) -> bool:
-        try:
-            return fetch(f"http://127.0.0.1:{self._port}/-/ready")[0] == 200
-        except OSError:
-            return False
 
 
 def _key(metric: dict[str, str]) -> str:
