@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,8 @@ import pytest
 from exporter.events.definitions import load_events
 from exporter.events.examples import run_examples
 from exporter.events.source import read_sources
-from tests.benchmarks import figures, mtail
+from tests.benchmarks import figures, mtail, process
+from tests.benchmarks.__main__ import measure
 from tests.benchmarks.compare import differing
 from tests.benchmarks.figures import Findings, at_least, at_most, document, histogram_quantile, quantile, table
 from tests.benchmarks.generate import KINDS, SHARES, Source, generate
@@ -20,6 +23,7 @@ from tests.benchmarks.growth import events_file
 from tests.benchmarks.latency import latencies
 from tests.benchmarks.page import commits, value
 from tests.benchmarks.programs import timed
+from tests.benchmarks.sizes import QUICK
 from tests.benchmarks.writer import PROBES, SERIES, Plan, write
 from tests.support.oneshot import exposition
 from tests.support.packages import need_program
@@ -141,6 +145,27 @@ def test_probes_are_told_by_nothing_else() -> None:
     records = b"".join(source.record() for _ in range(2000))
     assert b"Duplicate booking attempt blocked" not in records
     assert b"Could not acquire booking lock" not in records
+
+
+def test_process_figures_are_the_kernels() -> None:
+    """Processor time is that of the whole process; the peak of memory is no lower than the present."""
+    pid = os.getpid()
+    before, shown, after = time.process_time(), process.processor_seconds(pid), time.process_time()
+    assert before <= shown <= after
+    assert 10 < process.resident_mb(pid) <= process.peak_mb(pid)
+    assert process.read_mb(pid) > 0
+
+
+@pytest.mark.slow
+def test_part_of_the_benchmark_runs(tmp_path: Path) -> None:
+    """Measured on real processes: two restarts, one on a log of 50 GB of which next to nothing is read."""
+    findings = Findings()
+    measure(replace(QUICK, restarts=1), ["restart"], tmp_path, findings)
+    found = {one.key: one.value for one in findings.figures}
+    assert findings.differences == []
+    assert found["restart.large"] > 0
+    assert 0 < found["restart.large.read"] < 100
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_generated_definitions_match_their_examples(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,6 +32,9 @@ FILES = 50
 IDLE_FILES = 100
 IDLE_FILE_BYTES = 64_000
 AGREE_WITHIN = 10.0
+SYNCS = 100
+SYNC_BYTES = 16_384
+SYNC_STEP = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,21 @@ def _beside_mtail(sizes: Sizes, folder: Path, findings: Findings) -> Use:
         at_most(2),
     )
     findings.commits("load", "at 1,000 records/s", commits(before, after), seconds)
+    findings.samples("commit.disk.p95", "write and sync of 16 KiB on the same disk", "ms", _syncs(folder), 0.95)
     return ours
+
+
+def _syncs(folder: Path) -> list[float]:
+    """Return the milliseconds that each of some appends with fdatasync takes: what no commit can go below."""
+    times = []
+    with (folder / "synced").open("ab", buffering=0) as file:
+        for _ in range(SYNCS):
+            begin = time.perf_counter()
+            file.write(bytes(SYNC_BYTES))
+            os.fdatasync(file.fileno())
+            times.append(1000 * (time.perf_counter() - begin))
+            pause(SYNC_STEP)
+    return times
 
 
 def _in_agreement(daemon: Daemon, mtail: Mtail) -> list[str]:
