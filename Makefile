@@ -20,6 +20,7 @@ RECORDS = 5000000
 ROTATIONS = 500
 SEED = 1
 SECONDS = 60
+BENCH =
 
 # Programs that some tests need: command, Debian package, what is skipped without it.
 define PROGRAMS
@@ -37,6 +38,7 @@ help: ## show this list
 	@echo "make run LOG='/var/www/app/storage/logs/laravel*.log' TIMEZONE=Europe/Berlin follows a real app."
 	@echo "LISTEN=127.0.0.1:10878 chooses another address, APT=no keeps make test from installing Debian packages."
 	@echo "make torture KILLS=100 RECORDS=500000 ROTATIONS=50 SEED=7 is a shorter run; SEED draws another."
+	@echo "make bench BENCH=--quick takes two minutes, BENCH=--full half an hour; BENCH=--growth shows what cost grows with."
 
 run: $(VENV)/.run ## a simulated app and the exporter following it; with LOG='GLOB' your own app instead
 ifeq ($(strip $(LOG)),)
@@ -52,8 +54,8 @@ endif
 test: deps check ## everything that must hold: make check, then all tests with branch coverage
 	$(PYTHON) -m pytest -n auto --dist worksteal --cov --cov-report=term
 
-bench: deps $(VENV)/.dev ## measure throughput on generated logs against mtail, as ratios of paired runs
-	$(PYTHON) -m tests.benchmarks.throughput
+bench: deps $(VENV)/.dev ## measure speed, latency and memory on generated logs, beside mtail and grep; takes 6 minutes
+	$(PYTHON) -m tests.benchmarks $(BENCH)
 
 fuzz: $(VENV)/.dev ## look for logs that the records' reader gets wrong, for SECONDS (60); needs Linux on x86-64
 	$(PIP) install --editable '.[dev,fuzz]'

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +23,7 @@ POOL = 400
 """Bodies prepared of each kind of record; numbers and times differ in each copy."""
 NUMBER = 918273645
 """Stands in a prepared body for the record's number."""
+_MARKER = b"%d" % NUMBER
 
 FRAME = (
     "#%d /var/www/api-gateway/vendor/laravel/framework/src/Illuminate/%s(%d): Illuminate\\%s->handle(Object(Closure))\n"
@@ -163,38 +165,63 @@ def _json(body: Body, rng: Random) -> tuple[bytes, bytes]:
 FORMATS = {"line": (_line, b" "), "json": (_json, b"T")}
 
 
+SHARES = {"sparse": 0.02, "dense": 1.0}
+"""The share of events among the records of each kind of log."""
+PER_SECOND = 20
+"""Records that bear the same simulated second."""
+
+
+class Source:
+    """Records without end: equal for an equal share of events, seed and format."""
+
+    def __init__(self, share: float, *, seed: int = SEED, form: str = "line") -> None:
+        self._rng = Random(seed)
+        self._share = share
+        write, self._between = FORMATS[form]
+        self._events = [write(body, self._rng) for _ in range(POOL // 10) for body in _events(self._rng)]
+        self._noise = [write(_noise(self._rng), self._rng) for _ in range(POOL * 5)]
+        self.records = 0
+
+    def record(self) -> bytes:
+        """Return the next record, with a number of its own and the time of the simulation."""
+        self.records += 1
+        second = self.records // PER_SECOND
+        clock = b"2025-10-%02d%s%02d:%02d:%02d" % (
+            1 + second // 86400 % 25,
+            self._between,
+            second // 3600 % 24,
+            second // 60 % 60,
+            second % 60,
+        )
+        before, behind = self._rng.choice(self._events if self._rng.random() < self._share else self._noise)
+        own = b"%d" % self.records
+        return before.replace(_MARKER, own) + clock + behind.replace(_MARKER, own)
+
+
 def generate(kind: str, size: int, path: Path, *, seed: int = SEED, form: str = "line") -> int:
     """Write about `size` bytes of the `kind` of log to `path`; return the number of records."""
-    rng = Random(seed)
-    write, between = FORMATS[form]
-    events = [write(body, rng) for _ in range(POOL // 10) for body in _events(rng)]
-    noise = [write(_noise(rng), rng) for _ in range(POOL * 5)]
-    share = 1.0 if kind == "dense" else 0.02
-    marker = str(NUMBER).encode()
-    number = written = 0
+    return generate_share(SHARES[kind], size, path, seed=seed, form=form)
+
+
+def generate_share(share: float, size: int, path: Path, *, seed: int = SEED, form: str = "line") -> int:
+    """Write about `size` bytes to `path`, `share` of the records events; return the number of records."""
+    source = Source(share, seed=seed, form=form)
+    written = 0
     with path.open("wb") as file:
         while written < size:
             lines = []
             pending = 0
-            while pending < CHUNK:
-                number += 1
-                before, behind = rng.choice(events if rng.random() < share else noise)
-                second = number // 20
-                clock = b"2025-10-%02d%s%02d:%02d:%02d" % (
-                    1 + second // 86400 % 25,
-                    between,
-                    second // 3600 % 24,
-                    second // 60 % 60,
-                    second % 60,
-                )
-                own = b"%d" % number
-                lines.append(before.replace(marker, own) + clock + behind.replace(marker, own))
+            while pending < min(CHUNK, size - written):
+                lines.append(source.record())
                 pending += len(lines[-1])
             written += file.write(b"".join(lines))
-    return number
+        # Writing back what is dirty would slow down the commits of whoever is measured on it.
+        file.flush()
+        os.fsync(file.fileno())
+    return source.records
 
 
-KINDS = ("sparse", "dense")
+KINDS = tuple(SHARES)
 
 
 def main() -> None:

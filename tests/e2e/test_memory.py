@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
 from tests.support.daemon import environment
 from tests.support.oracle import sample
+from tests.support.peak import measured, peak_kib
 from tests.support.scrape import parse
 
 if TYPE_CHECKING:
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 SIZE = int(os.environ.get("BOOKING_EXPORTER_MEMORY_TEST_BYTES", "2000000000"))
 LONG_LINE = 200_000_000
 LIMIT_KIB = 90_000_000 // 1024
-MEASURED = """\
-import atexit, runpy, sys
-def peak():
-    with open("/proc/self/status") as status:
-        print(next(line for line in status if line.startswith("VmHWM")).split()[1], file=sys.stderr)
-atexit.register(peak)
-runpy.run_module("exporter", run_name="__main__", alter_sys=True)
-"""
-"""Runs booking-exporter and prints the peak of its resident memory in KiB, as the kernel kept it."""
 
 HEADER = b"[2025-10-06 18:22:12] production."
 EVENT = HEADER + b'INFO: Public booking created {"appointment_id":1,"note":"'
@@ -56,7 +47,7 @@ def test_two_gigabytes_are_read_with_less_than_90_mb(tmp_path: Path) -> None:
         size += file.write(b"\n" + EVENT + b'"} \n')
     try:
         done = subprocess.run(
-            [sys.executable, "-c", MEASURED, "run", "--once", "--log", str(log)],
+            measured("run", "--once", "--log", str(log)),
             capture_output=True,
             text=True,
             timeout=120,
@@ -71,4 +62,4 @@ def test_two_gigabytes_are_read_with_less_than_90_mb(tmp_path: Path) -> None:
     assert scrape.total("api_gateway_log_records_total") == 2 * events + 2
     assert scrape.total("booking_exporter_oversized_records_total") == 1
     assert scrape.total("booking_exporter_read_bytes_total") == size
-    assert int(done.stderr.split()[-1]) < LIMIT_KIB
+    assert peak_kib(done.stderr) < LIMIT_KIB
