@@ -18,28 +18,24 @@ if TYPE_CHECKING:
 _SQLITE_INDEX = re.compile(r"USING (?:COVERING )?INDEX (\S+)")
 
 
-def uses_index(family: Family, rows: Sequence[Mapping[str, Any]], indexes: Collection[str] | None) -> bool:
-    """Tell whether the plan in `rows`, as EXPLAIN gave them, seeks in one of the named `indexes` (None: in any)."""
+def uses_index(family: Family, rows: Sequence[Mapping[str, Any]], others: Collection[str] = ()) -> bool:
+    """Tell whether the plan in `rows`, as EXPLAIN gave them, seeks in an index that is none of the `others`."""
     match family:
         case "mysql":
-            return any(_mysql(row, indexes) for row in rows)
+            return any(_mysql(row, others) for row in rows)
         case "postgresql":
-            return any(_is_one(name, indexes) for row in rows for name in _postgresql(row))
+            return any(name not in others for row in rows for name in _postgresql(row))
         case "sqlite":
             found = (_SQLITE_INDEX.search(str(row["detail"])) for row in rows)
-            return any(one is not None and _is_one(one[1], indexes) for one in found)
+            return any(one is not None and one[1] not in others for one in found)
 
 
-def _is_one(name: str, indexes: Collection[str] | None) -> bool:
-    return indexes is None or name in indexes
-
-
-def _mysql(row: Mapping[str, Any], indexes: Collection[str] | None) -> bool:
+def _mysql(row: Mapping[str, Any], others: Collection[str]) -> bool:
     values = {key.lower(): value for key, value in row.items()}
     if values.get("key") is None:
         # A unique index is looked into while the plan is made; a row that is not there needs no plan.
         return "const table" in str(values.get("extra")) or "Impossible WHERE" in str(values.get("extra"))
-    return _is_one(values["key"], indexes) and str(values.get("type")).lower() != "index"
+    return values["key"] not in others and str(values.get("type")).lower() != "index"
 
 
 def _postgresql(row: Mapping[str, Any]) -> Iterator[str]:
