@@ -130,9 +130,10 @@ class Sqlite(Dialect):
         )
 
     def prepare(self, connection: sa.Connection, timeout: float) -> None:
-        """Refuse writes."""
+        """Refuse writes, and look whether the file is a database."""
         del timeout
         connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("PRAGMA schema_version")
 
     @contextmanager
     def limited(self, connection: sa.Connection, timeout: float) -> Iterator[None]:

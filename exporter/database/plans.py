@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from exporter.config.database_url import Family
 
-_SQLITE_INDEX = re.compile(r"USING (?:COVERING )?INDEX (\S+)")
+_SQLITE_INDEX = re.compile(r"SEARCH .*USING (?:COVERING )?INDEX (\S+)")
 
 
 def uses_index(family: Family, rows: Sequence[Mapping[str, Any]], others: Collection[str] = ()) -> bool:

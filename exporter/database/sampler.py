@@ -129,7 +129,7 @@ class Sampler:
             values = self._queries.run(query)
         except ConnectError as error:
             self._disconnected(error.cause)
-            self._failed(query, begin)
+            self._failed(query, self._monotonic())  # waiting for an answer was no work for the database
             return False
         except QueryError as error:
             self._failed(query, begin)

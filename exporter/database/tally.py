@@ -24,7 +24,7 @@ ROWS = 20_000
 TAIL = 2_500
 """Rows of a range that is cut off the newest rows."""
 MOST_RANGES = 2048
-"""Where there would be more, neighbours are joined: memory is bounded, ranges grow with the table."""
+"""Where there would be more, the smallest neighbours are joined: memory is bounded, ranges grow with the table."""
 
 
 class Source(Protocol):
@@ -45,6 +45,8 @@ class _Range:
     """Rows up to and with the id `upper`, from behind the range before."""
 
     upper: int
+    rows: int
+    """How many rows it had when it was made."""
     counts: Mapping[str | None, int]
 
 
@@ -78,12 +80,12 @@ class Tally:
         if newest is None:
             return {}
         while self._is_far(newest):
-            upper = self._boundary(source, newest)
+            upper, rows = self._boundary(source, newest)
             if upper is None:
                 break
             if not more():
                 return None
-            self._append(upper, source.count(self._last, upper))
+            self._append(_Range(upper, rows, source.count(self._last, upper)))
         self._count_anew(source, now, more)
         counts = self._total + Counter(source.count(self._last, None))
         return dict(counts)
@@ -97,23 +99,27 @@ class Tally:
         last = self._last
         return last is None or newest - last > 2 * (rows or self._tail)
 
-    def _boundary(self, source: Source, newest: int) -> int | None:
-        """Return where the next range ends; None if too few rows are left for one."""
-        upper = source.boundary(self._last, self._rows) if self._is_far(newest, self._rows) else None
-        return source.boundary(self._last, self._tail) if upper is None else upper
+    def _boundary(self, source: Source, newest: int) -> tuple[int | None, int]:
+        """Return where the next range ends, and its rows; None if too few are left for one."""
+        if self._is_far(newest, self._rows):
+            upper = source.boundary(self._last, self._rows)
+            if upper is not None:
+                return upper, self._rows
+        return source.boundary(self._last, self._tail), self._tail
 
     def _drop_beyond(self, newest: int | None) -> None:
         """Forget ranges that end behind the newest row: the table was emptied or restored, and ids come again."""
         while self._ranges and (newest is None or self._ranges[-1].upper > newest):
             self._total.subtract(self._ranges.pop().counts)
 
-    def _append(self, upper: int, counts: Mapping[str | None, int]) -> None:
-        self._ranges.append(_Range(upper, counts))
-        self._total.update(counts)
+    def _append(self, one: _Range) -> None:
+        self._ranges.append(one)
+        self._total.update(one.counts)
         if len(self._ranges) > self._most:
-            pairs = zip(self._ranges[::2], self._ranges[1::2], strict=False)
-            joined = [_Range(right.upper, Counter(left.counts) + Counter(right.counts)) for left, right in pairs]
-            self._ranges = joined + self._ranges[2 * len(joined) :]
+            at = min(range(len(self._ranges) - 1), key=lambda at: self._ranges[at].rows + self._ranges[at + 1].rows)
+            left, right = self._ranges[at : at + 2]
+            counts = Counter(left.counts) + Counter(right.counts)
+            self._ranges[at : at + 2] = [_Range(right.upper, left.rows + right.rows, counts)]
 
     def _count_anew(self, source: Source, now: float, more: Callable[[], bool]) -> None:
         """Count as many ranges anew, in turn, as the time since the last call demands, and one at least."""

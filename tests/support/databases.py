@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -25,7 +26,7 @@ from tests.support.packages import lacking, need_program
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 USER = "booking_exporter"
 PASSWORD = "Kein-Wort/davon:100%"  # noqa: S105  # of a server that lives as long as the tests
@@ -120,6 +121,11 @@ class SqliteFile(Database):
 class Server(Database):
     """A server process, as a context manager; it can be suspended, killed and started again."""
 
+    lock: ClassVar[tuple[str, ...]]
+    connections: ClassVar[str]
+    end: ClassVar[str]
+    identified: ClassVar[str]
+
     def __init__(self) -> None:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="database-"))
@@ -178,6 +184,26 @@ class Server(Database):
         """Let the server go on."""
         self.signal(signal.SIGCONT)
 
+    @contextmanager
+    def locked_appointments(self) -> Iterator[None]:
+        """Hold a lock that lets nobody else read the appointments."""
+        with self.engine().connect() as connection:
+            for one in self.lock:
+                connection.exec_driver_sql(one)
+            yield
+
+    def end_connections(self) -> None:
+        """End all connections of the exporter's user."""
+        engine = self.engine()
+        with engine.connect() as connection:
+            for (number,) in connection.exec_driver_sql(self.connections).all():
+                with suppress(sa.exc.OperationalError):  # it has ended meanwhile
+                    connection.exec_driver_sql(self.end % number)
+
+    def change_password(self, password: str) -> None:
+        """Give the exporter's user another password."""
+        self.execute(f"ALTER USER {self.user} {self.identified} '{password.replace('%', '%%')}'")
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server and its children."""
         parent = self._running().pid
@@ -213,6 +239,10 @@ class MariaDb(Server):
 
     family = "mysql"
     user = f"{USER}@'127.0.0.1'"
+    lock = ("LOCK TABLES appointments WRITE",)
+    connections = f"SELECT id FROM information_schema.processlist WHERE user = '{USER}'"
+    end = "KILL %s"
+    identified = "IDENTIFIED BY"
     id_type = "BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
     time_type = "TIMESTAMP NULL"
 
@@ -278,6 +308,10 @@ class PostgreSql(Server):
 
     family = "postgresql"
     user = USER
+    lock = ("BEGIN", "LOCK TABLE appointments")
+    connections = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}'"
+    end = "SELECT pg_terminate_backend(%s)"
+    identified = "PASSWORD"
     id_type = "BIGSERIAL PRIMARY KEY"
     time_type = "TIMESTAMP(0) NULL"
 
