@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench check deps docs clean
+.PHONY: help run test torture fuzz bench benchdb check deps docs clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -55,6 +55,9 @@ test: deps check ## everything that must hold: make check, then all tests with b
 
 bench: deps $(VENV)/.dev ## measure throughput on generated logs against mtail, as ratios of paired runs
 	$(PYTHON) -m tests.benchmarks.throughput
+
+benchdb: deps $(VENV)/.dev ## measure the database sampler's queries on tables of up to ten million rows; takes ten minutes
+	$(PYTHON) -m tests.benchmarks.database
 
 fuzz: $(VENV)/.dev ## look for logs that the records' reader gets wrong, for SECONDS (60); needs Linux on x86-64
 	$(PIP) install --editable '.[dev,fuzz]'

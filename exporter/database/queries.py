@@ -42,14 +42,24 @@ _TABLE_CAUSES = frozenset({"missing_column", "privilege"})
 
 
 class Queries:
-    """All queries on one database. `clock` gives Unix seconds; what they remember is kept in memory."""
+    """All queries on one database. `clock` gives Unix seconds, `monotonic` seconds that never go back.
+
+    What they remember is kept in memory.
+    """
 
     def __init__(
-        self, settings: DatabaseSettings, link: Link, clock: Callable[[], float], *, group_rows: int = GROUP_ROWS
+        self,
+        settings: DatabaseSettings,
+        link: Link,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        group_rows: int = GROUP_ROWS,
     ) -> None:
         """Ask nothing yet."""
         self._group_rows = group_rows
-        self._settings = settings
+        self._monotonic = monotonic
+        self.settings = settings
         self._link = link
         self._clock = clock
         self._zone = ZoneInfo(settings.timezone)
@@ -76,7 +86,7 @@ class Queries:
             raise
         if found is None:
             return None
-        configured = self._settings.statuses
+        configured = self.settings.statuses
         self._statuses = frozenset((*configured, *found))
         by_name = {one.casefold(): one for one in reversed(configured)}
         counts = dict.fromkeys((*configured, OTHER), 0.0)
@@ -114,7 +124,7 @@ class Queries:
 
     def duplicates(self) -> Values | None:
         """Count the booking IDs that more than one row holds: none where the database itself sees to it."""
-        name = self._settings.columns.booking_id
+        name = self.settings.columns.booking_id
         indexes = self._indexes()
         ask = self._link.ask
         if constraint(indexes, name) is not None:
@@ -138,7 +148,7 @@ class Queries:
 
     def constraint(self) -> Values:
         """Look for the unique index on the booking ID."""
-        found = constraint(self._indexes(), self._settings.columns.booking_id)
+        found = constraint(self._indexes(), self.settings.columns.booking_id)
         return {(APP + "unique_constraint_present", ()): float(found is not None)}
 
     def migration(self) -> Values:
@@ -150,7 +160,7 @@ class Queries:
         """Ask whether the app's duplicate lookup seeks in an index."""
         indexes = self._indexes()
         # An index of which the user may not read all columns is not listed, and may serve all the same.
-        others = {one.name for one in indexes} - leading(indexes, self._settings.columns.booking_id)
+        others = {one.name for one in indexes} - leading(indexes, self.settings.columns.booking_id)
         used = self._seeks(self._statements.lookup(), others)
         return {(APP + "duplicate_check_uses_index", ()): float(used)}
 
@@ -177,7 +187,7 @@ class Queries:
         """Tell whether the counts of the last hour and day read less than the whole table."""
         now = self._clock()
         hour, day = (window_start(now, seconds, self._zone) for seconds in (HOUR, DAY))
-        return self._seeks(self._statements.created(hour, day, self._settings.statuses), frozenset())
+        return self._seeks(self._statements.created(hour, day, self.settings.statuses), frozenset())
 
     def _seeks(self, statement: sa.Select[Any], others: Collection[str]) -> bool:
         family = self._link.url.family
@@ -187,12 +197,12 @@ class Queries:
 
     def _indexes(self) -> tuple[Index, ...]:
         """Return the table's indexes. Raises QueryError where the booking ID cannot be read: then none is seen."""
-        self._link.ask(self._statements.readable(self._settings.columns.booking_id))
-        statement, parameters = statements.indexes(self._link.url.family, self._settings)
+        self._link.ask(self._statements.readable(self.settings.columns.booking_id))
+        statement, parameters = statements.indexes(self._link.url.family, self.settings)
         return parse_indexes(self._link.ask(statement, parameters))
 
     def _refresh(self, tally: Tally, source: _Counted) -> Mapping[str | None, int] | None:
-        return tally.refresh(source, time.monotonic(), self._slice())
+        return tally.refresh(source, self._monotonic(), self._slice())
 
     def _slice(self) -> Callable[[], bool]:
         end = self._link.seconds + SLICE

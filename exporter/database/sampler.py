@@ -63,7 +63,7 @@ class Sampler:
             need_driver(read_url(settings).family)
         except UrlError as error:
             raise UserError(str(error)) from None
-        self._queries = Queries(settings, self._link, clock)
+        self._queries = Queries(settings, self._link, clock, monotonic)
         asked = [query for query in QUERIES if query != "replica_lag" or settings.replica]
         self._schedule = Schedule({one: getattr(settings.intervals, one) for one in asked}, monotonic())
         self._errors = dict.fromkeys(asked, 0)

@@ -246,9 +246,10 @@ class MariaDb(Server):
     id_type = "BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
     time_type = "TIMESTAMP NULL"
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         need_program("mariadb-install-db", "mariadb-server-core")
         super().__init__()
+        self.options = options
         self.url = f"mysql://{USER}:{ENCODED}@127.0.0.1:{self.port}/app"
         self._engine = self.engine_for("app")
 
@@ -281,12 +282,8 @@ class MariaDb(Server):
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-buffer-pool-size=64M",
             "--innodb-log-file-size=16M",
-            *self.options(),
+            *self.options,
         ]
-
-    def options(self) -> list[str]:
-        """Return further options of the server."""
-        return []
 
     def _answers(self) -> bool:
         try:
@@ -315,7 +312,8 @@ class PostgreSql(Server):
     id_type = "BIGSERIAL PRIMARY KEY"
     time_type = "TIMESTAMP(0) NULL"
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self.options = settings
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         on_path = shutil.which("postgres")
         if not found and on_path is None:
@@ -353,6 +351,7 @@ class PostgreSql(Server):
             "unix_socket_directories": str(self.folder),
             "shared_buffers": "16MB",
             "autovacuum": "off",
+            **self.options,
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return [str(self._bin / "postgres"), "-D", str(self.folder / "data"), *options]
