@@ -22,6 +22,7 @@ from exporter.database.times import stored_offset, window_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from datetime import datetime
 
     import sqlalchemy as sa
 
@@ -105,10 +106,13 @@ class Queries:
         now = self._clock()
         self._look_at_zone(now)
         statuses = self._statuses
-        hour, day = (window_start(now, seconds, self._zone) for seconds in (HOUR, DAY))
+        hour, day = self._window_starts(now)
         ((recent, today),) = self._link.ask(self._statements.created(hour, day, statuses))
         counts = {"appointments_created_1h": recent, "appointments_created_24h": today}
         return {(APP + name, ()): float(count) for name, count in counts.items()}
+
+    def _window_starts(self, now: float) -> tuple[datetime, datetime]:
+        return window_start(now, HOUR, self._zone), window_start(now, DAY, self._zone)
 
     def _look_at_zone(self, now: float) -> None:
         """Compare a row that was not there before with the present time."""
@@ -185,8 +189,7 @@ class Queries:
 
     def windows_use_index(self) -> bool:
         """Tell whether the counts of the last hour and day read less than the whole table."""
-        now = self._clock()
-        hour, day = (window_start(now, seconds, self._zone) for seconds in (HOUR, DAY))
+        hour, day = self._window_starts(self._clock())
         return self._seeks(self._statements.created(hour, day, self.settings.statuses), frozenset())
 
     def _seeks(self, statement: sa.Select[Any], others: Collection[str]) -> bool:

@@ -125,6 +125,7 @@ class Server(Database):
     connections: ClassVar[str]
     end: ClassVar[str]
     identified: ClassVar[str]
+    drop: ClassVar[tuple[str, ...]]
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -200,6 +201,14 @@ class Server(Database):
                 with suppress(sa.exc.OperationalError):  # it has ended meanwhile
                     connection.exec_driver_sql(self.end % number)
 
+    def create_user(self) -> None:
+        """Make the exporter's user, who may do nothing yet."""
+        self.execute(f"CREATE USER {self.user} {self.identified} '{PASSWORD.replace('%', '%%')}'")
+
+    def drop_user(self) -> None:
+        """Remove the exporter's user and all that was granted."""
+        self.execute(*(one.format(user=self.user) for one in self.drop))
+
     def change_password(self, password: str) -> None:
         """Give the exporter's user another password."""
         self.execute(f"ALTER USER {self.user} {self.identified} '{password.replace('%', '%%')}'")
@@ -243,6 +252,7 @@ class MariaDb(Server):
     connections = f"SELECT id FROM information_schema.processlist WHERE user = '{USER}'"
     end = "KILL %s"
     identified = "IDENTIFIED BY"
+    drop = ("DROP USER {user}",)
     id_type = "BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
     time_type = "TIMESTAMP NULL"
 
@@ -296,8 +306,7 @@ class MariaDb(Server):
     def prepare(self) -> None:
         with self.engine_for("").connect() as connection:
             connection.exec_driver_sql("CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
-        password = PASSWORD.replace("%", "%%")
-        self.execute(f"CREATE USER {self.user} IDENTIFIED BY '{password}'")
+        self.create_user()
 
 
 class PostgreSql(Server):
@@ -309,6 +318,7 @@ class PostgreSql(Server):
     connections = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}'"
     end = "SELECT pg_terminate_backend(%s)"
     identified = "PASSWORD"
+    drop = ("DROP OWNED BY {user}", "DROP USER {user}")
     id_type = "BIGSERIAL PRIMARY KEY"
     time_type = "TIMESTAMP(0) NULL"
 
@@ -367,4 +377,4 @@ class PostgreSql(Server):
     def prepare(self) -> None:
         with self.engine_for("postgres").connect() as connection:
             connection.exec_driver_sql("CREATE DATABASE app")
-        self.execute(f"CREATE USER {USER} PASSWORD '{PASSWORD.replace('%', '%%')}'")
+        self.create_user()

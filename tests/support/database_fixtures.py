@@ -1,4 +1,4 @@
-"""The three kinds of database, each test on empty tables of the app."""
+"""The three kinds of database as fixtures, each test on empty tables of the app."""
 
 from __future__ import annotations
 
