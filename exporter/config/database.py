@@ -59,7 +59,7 @@ class Intervals:
     plan: float = 300.0
     migration: float = 300.0
     duplicates: float = 300.0
-    recount: float = 7200.0
+    recount: float = 14400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class IntervalsModel(Section):
     plan: Interval = 300.0
     migration: Interval = 300.0
     duplicates: Interval = 300.0
-    recount: Interval = 7200.0
+    recount: Interval = 14400.0
 
     def settings(self, interval: float) -> Intervals:
         """Return the section as the daemon sees it; `interval` stands for what is not set."""

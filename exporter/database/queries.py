@@ -228,7 +228,7 @@ class _Counted:
         found = self._link.ask(self._made.boundary(after, rows))
         return int(found[0][0]) if found else None
 
-    def count(self, after: int | None, upto: int | None) -> Mapping[str | None, int]:
+    def count(self, after: int | None, upto: int) -> Mapping[str | None, int]:
         if self._by_status:
             return dict(map(tuple, self._link.ask(self._made.totals(after, upto))))
         ((count,),) = self._link.ask(self._made.missing(after, upto))

@@ -63,12 +63,12 @@ class Statements:
         """Return the id of the `rows`-th row after the id `after`."""
         return sa.select(self.id).where(*self._between(after, None)).order_by(self.id).limit(1).offset(rows - 1)
 
-    def totals(self, after: int | None, upto: int | None) -> sa.Select[Any]:
+    def totals(self, after: int | None, upto: int) -> sa.Select[Any]:
         """Return each status with its number of rows that are not deleted, of those with `after` < id <= `upto`."""
         where = (*self._between(after, upto), *self._alive())
         return sa.select(self._status, sa.func.count()).where(*where).group_by(self._status)
 
-    def missing(self, after: int | None, upto: int | None) -> sa.Select[Any]:
+    def missing(self, after: int | None, upto: int) -> sa.Select[Any]:
         """Return the number of rows without booking ID that are not deleted, of those with `after` < id <= `upto`."""
         where = (*self._between(after, upto), self._booking.is_(None), *self._alive())
         return sa.select(sa.func.count()).where(*where)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ROWS = 20_000
-"""Rows of a range of old rows: about 7 ms on MariaDB."""
+ROWS = 10_000
+"""Rows of a range of old rows: about 3 ms on MariaDB."""
 TAIL = 2_500
 """Rows of a range that is cut off the newest rows."""
 MOST_RANGES = 2048
@@ -28,7 +28,10 @@ MOST_RANGES = 2048
 
 
 class Source(Protocol):
-    """What the table answers. Ids ascend; `after` None means from the first row on, `upto` None to the last."""
+    """What the table answers. Ids ascend; `after` None means from the first row on.
+
+    Every count has an upper end: planners take a range without one for a quarter of the table.
+    """
 
     def newest(self) -> int | None:
         """Return the highest id, None for an empty table."""
@@ -36,7 +39,7 @@ class Source(Protocol):
     def boundary(self, after: int | None, rows: int) -> int | None:
         """Return the id of the row that is the `rows`-th after the id `after`, None if there are fewer."""
 
-    def count(self, after: int | None, upto: int | None) -> Mapping[str | None, int]:
+    def count(self, after: int | None, upto: int) -> Mapping[str | None, int]:
         """Return the number of rows of each group with `after` < id <= `upto`."""
 
 
@@ -87,7 +90,7 @@ class Tally:
                 return None
             self._append(_Range(upper, rows, source.count(self._last, upper)))
         self._count_anew(source, now, more)
-        counts = self._total + Counter(source.count(self._last, None))
+        counts = self._total + Counter(source.count(self._last, newest))
         return dict(counts)
 
     @property

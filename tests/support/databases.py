@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -95,6 +96,10 @@ class Database:
         with self.engine().begin() as connection:
             for row in full:
                 connection.execute(sa.insert(table).values(**row))
+
+    def processor_seconds(self) -> float:
+        """Return the processor time that the database has used so far."""
+        return time.process_time()
 
     def settings(self, **changes: Any) -> DatabaseSettings:  # noqa: ANN401  # any of its fields
         """Return settings that lead here."""
@@ -215,10 +220,17 @@ class Server(Database):
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server and its children."""
+        for pid in self._processes():
+            os.kill(pid, number)
+
+    def processor_seconds(self) -> float:
+        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._processes()]
+        return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> list[int]:
         parent = self._running().pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        for pid in (parent, *map(int, children)):
-            os.kill(pid, number)
+        return [parent, *map(int, children)]
 
     def unprivileged(self, *command: str) -> list[str]:
         """Return the command line that runs `command` as nobody if we are root."""
