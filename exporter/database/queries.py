@@ -56,8 +56,10 @@ class Queries:
         monotonic: Callable[[], float] = time.monotonic,
         *,
         group_rows: int = GROUP_ROWS,
+        slice_seconds: float = SLICE,
     ) -> None:
         """Ask nothing yet."""
+        self._slice_seconds = slice_seconds
         self._group_rows = group_rows
         self._monotonic = monotonic
         self.settings = settings
@@ -208,7 +210,7 @@ class Queries:
         return tally.refresh(source, self._monotonic(), self._slice())
 
     def _slice(self) -> Callable[[], bool]:
-        end = self._link.seconds + SLICE
+        end = self._link.seconds + self._slice_seconds
         return lambda: self._link.seconds < end
 
 
