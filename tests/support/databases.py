@@ -54,6 +54,7 @@ class Database:
     family: ClassVar[str]
     id_type: ClassVar[str]
     time_type: ClassVar[str]
+    revoke_all: ClassVar[tuple[str, ...]] = ()
     user: ClassVar[str]
     """The exporter's user as GRANT names it; empty where there are no users."""
     url: str
@@ -72,6 +73,7 @@ class Database:
     def reset(self) -> None:
         """Make the app's tables anew, with its migration but without its indexes."""
         self.execute("DROP TABLE IF EXISTS appointments", "DROP TABLE IF EXISTS migrations")
+        self.execute(*self.revoke_all)  # MariaDB's grants survive their tables
         text = _TABLES.format(id=self.id_type, time=self.time_type)
         self.execute(*(one for one in text.split(";\n") if one.strip()))
         self.grant()
@@ -261,6 +263,7 @@ class MariaDb(Server):
     family = "mysql"
     user = f"{USER}@'127.0.0.1'"
     lock = ("LOCK TABLES appointments WRITE",)
+    revoke_all = (f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}",)
     connections = f"SELECT id FROM information_schema.processlist WHERE user = '{USER}'"
     end = "KILL %s"
     identified = "IDENTIFIED BY"
