@@ -28,6 +28,7 @@ mtail      mtail         the comparison with mtail
 php        php-cli       the README's PHP lines are not checked
 cc         gcc           the daemon is not killed inside its commits
 mariadb-install-db mariadb-server-core tests against a real MariaDB
+my_print_defaults  mariadb-client-core  tests against a real MariaDB
 pg_createcluster   postgresql      tests against a real PostgreSQL
 endef
 export PROGRAMS

@@ -7,6 +7,7 @@ that other queries have their turn and the database has its rest.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,8 @@ HOUR: Final = 3600
 DAY: Final = 86400
 SLICE: Final = 0.25
 """Seconds of database time after which long work lets others have their turn."""
+MOST_STATUSES: Final = 100
+"""Different values of the status beyond which they are not listed any more: memory is bounded."""
 GROUP_ROWS: Final = 20_000
 """Rows whose booking IDs are compared with each other in one statement."""
 _TABLE_CAUSES = frozenset({"missing_column", "privilege"})
@@ -70,7 +73,9 @@ class Queries:
         recount = settings.intervals.recount
         self._totals = Tally(recount)
         self._missing = Tally(recount)
-        self._statuses: frozenset[str | None] | None = frozenset(settings.statuses)
+        self._by_name = {one.casefold(): one for one in reversed(settings.statuses)}
+        self._seen: set[str | None] = set(settings.statuses)
+        self._readable = True
         self._newest_id: int | None = None
         self._shifted = False
         self._grouped: tuple[str | None, int] = (None, 0)
@@ -82,32 +87,34 @@ class Queries:
     def totals(self) -> Values | None:
         """Count the appointments that are not deleted by status."""
         try:
-            found = self._refresh(self._totals, _Counted(self._link, self._statements, by_status=True))
+            found = self._refresh(self._totals, _Counted(self._link, self._statements, self._label))
         except QueryError as error:
             if error.cause in _TABLE_CAUSES:
-                self._statuses = None  # the windows do without a column that cannot be read
+                self._readable = False  # the windows do without a column that cannot be read
             raise
         if found is None:
             return None
-        configured = self.settings.statuses
-        self._statuses = frozenset((*configured, *found))
-        by_name = {one.casefold(): one for one in reversed(configured)}
-        counts = dict.fromkeys((*configured, OTHER), 0.0)
-        for status, count in found.items():
-            text = "" if status is None else status
-            counts[text if text in configured else by_name.get(text.strip().casefold(), OTHER)] += count
-        return {(APP + "appointments", (status,)): count for status, count in counts.items()}
+        self._readable = True
+        return {(APP + "appointments", (one,)): found.get(one, 0) for one in (*self.settings.statuses, OTHER)}
+
+    def _label(self, status: str | None) -> str:
+        """Return the configured status that a row's value is, without regard to case, or `other`; note the value."""
+        if len(self._seen) <= MOST_STATUSES:
+            self._seen.add(status)
+        text = "" if status is None else status
+        return text if text in self.settings.statuses else self._by_name.get(text.strip().casefold(), OTHER)
 
     def missing_booking_id(self) -> Values | None:
         """Count the appointments without booking ID that are not deleted."""
-        found = self._refresh(self._missing, _Counted(self._link, self._statements, by_status=False))
+        found = self._refresh(self._missing, _Counted(self._link, self._statements, None))
         return None if found is None else {(APP + "appointments_missing_booking_id", ()): sum(found.values())}
 
     def created(self) -> Values:
         """Count the appointments created in the last hour and the last day; refuse times of another zone."""
         now = self._clock()
         self._look_at_zone(now)
-        statuses = self._statuses
+        listed = self._readable and len(self._seen) <= MOST_STATUSES
+        statuses = frozenset(self._seen) if listed else None
         hour, day = self._window_starts(now)
         ((recent, today),) = self._link.ask(self._statements.created(hour, day, statuses))
         counts = {"appointments_created_1h": recent, "appointments_created_24h": today}
@@ -206,7 +213,7 @@ class Queries:
         statement, parameters = statements.indexes(self._link.url.family, self.settings)
         return parse_indexes(self._link.ask(statement, parameters))
 
-    def _refresh(self, tally: Tally, source: _Counted) -> Mapping[str | None, int] | None:
+    def _refresh(self, tally: Tally, source: _Counted) -> Mapping[str, int] | None:
         return tally.refresh(source, self._monotonic(), self._slice())
 
     def _slice(self) -> Callable[[], bool]:
@@ -215,12 +222,12 @@ class Queries:
 
 
 class _Counted:
-    """The table as a tally asks it: rows by status, or rows without booking ID."""
+    """The table as a tally asks it: rows by what `label` makes of their status, or rows without booking ID."""
 
-    def __init__(self, link: Link, made: Statements, *, by_status: bool) -> None:
+    def __init__(self, link: Link, made: Statements, label: Callable[[str | None], str] | None) -> None:
         self._link = link
         self._made = made
-        self._by_status = by_status
+        self._label = label
 
     def newest(self) -> int | None:
         ((newest,),) = self._link.ask(self._made.newest())
@@ -230,11 +237,14 @@ class _Counted:
         found = self._link.ask(self._made.boundary(after, rows))
         return int(found[0][0]) if found else None
 
-    def count(self, after: int | None, upto: int) -> Mapping[str | None, int]:
-        if self._by_status:
-            return dict(map(tuple, self._link.ask(self._made.totals(after, upto))))
-        ((count,),) = self._link.ask(self._made.missing(after, upto))
-        return {None: count}
+    def count(self, after: int | None, upto: int) -> Mapping[str, int]:
+        if self._label is None:
+            ((count,),) = self._link.ask(self._made.missing(after, upto))
+            return {"": count}
+        counts: Counter[str] = Counter()
+        for status, count in self._link.ask(self._made.totals(after, upto)):
+            counts[self._label(status)] += count
+        return counts
 
 
 _RUNS: Mapping[str, Callable[[Queries], Values | None]] = {

@@ -39,7 +39,7 @@ class Source(Protocol):
     def boundary(self, after: int | None, rows: int) -> int | None:
         """Return the id of the row that is the `rows`-th after the id `after`, None if there are fewer."""
 
-    def count(self, after: int | None, upto: int) -> Mapping[str | None, int]:
+    def count(self, after: int | None, upto: int) -> Mapping[str, int]:
         """Return the number of rows of each group with `after` < id <= `upto`."""
 
 
@@ -50,7 +50,7 @@ class _Range:
     upper: int
     rows: int
     """How many rows it had when it was made."""
-    counts: Mapping[str | None, int]
+    counts: Mapping[str, int]
 
 
 class Tally:
@@ -63,7 +63,7 @@ class Tally:
         self._tail = tail
         self._most = most
         self._ranges: list[_Range] = []
-        self._total: Counter[str | None] = Counter()
+        self._total: Counter[str] = Counter()
         self._next = 0
         self._at: float | None = None
 
@@ -72,7 +72,7 @@ class Tally:
         """The number of remembered ranges."""
         return len(self._ranges)
 
-    def refresh(self, source: Source, now: float, more: Callable[[], bool]) -> Mapping[str | None, int] | None:
+    def refresh(self, source: Source, now: float, more: Callable[[], bool]) -> Mapping[str, int] | None:
         """Return the present counts, or None while the first count is not complete: then call again.
 
         `now` is a time in seconds that never goes back. While `more` says False no range is added

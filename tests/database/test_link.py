@@ -172,3 +172,26 @@ def test_the_drivers_of_the_extras_are_found(family: Family) -> None:
     """What `pip install` of the extras brings is what is looked for."""
     need_driver(family)
     assert family in DIALECTS
+
+
+class _Session:
+    """A connection to MySQL as far as its preparation goes: Debian has MariaDB only."""
+
+    class dialect:  # noqa: N801  # an attribute of SQLAlchemy's connections
+        is_mariadb = False
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def exec_driver_sql(self, statement: str) -> None:
+        self.said.append(statement)
+
+
+def test_mysql_has_a_limit_of_another_name() -> None:
+    """MySQL counts milliseconds, and calls it max_execution_time."""
+    session = _Session()
+    DIALECTS["mysql"].prepare(session, 2.0)  # type: ignore[arg-type]  # all that it uses is there
+    assert session.said == [
+        "SET SESSION max_execution_time = 1800, SESSION lock_wait_timeout = 2",
+        "SET SESSION TRANSACTION READ ONLY",
+    ]

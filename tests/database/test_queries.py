@@ -133,6 +133,15 @@ def test_a_status_without_value_counts_as_created(asked: Asked, database: Databa
     assert asked("created")["appointments_created_1h"] == 1
 
 
+def test_statuses_without_end(database: Database) -> None:
+    """A column that holds anything costs no memory: beyond a hundred values they are not listed, and all count."""
+    asked = Asked(database)
+    database.insert(*({"created_at": WALL, "status": f"s{number}"} for number in range(120)))
+    assert asked("totals")["appointmentsother"] == 120
+    assert asked("created")["appointments_created_1h"] == 120
+    asked.link.close()
+
+
 def test_another_time_zone_is_noticed(asked: Asked, database: Database) -> None:
     """Rows that appear dated whole hours off fail the query until one fits; old rows prove nothing."""
     database.insert({"created_at": WALL - timedelta(hours=2)})

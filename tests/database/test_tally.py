@@ -30,7 +30,7 @@ class Table:
         behind = sorted(one for one in self.rows if after is None or one > after)
         return behind[rows - 1] if len(behind) >= rows else None
 
-    def count(self, after: int | None, upto: int) -> Mapping[str | None, int]:
+    def count(self, after: int | None, upto: int) -> Mapping[str, int]:
         found = [group for one, group in self.rows.items() if (after is None or one > after) and one <= upto]
         self.looked.append(len(found))
         return Counter(found)

@@ -273,6 +273,7 @@ class MariaDb(Server):
 
     def __init__(self, *options: str) -> None:
         need_program("mariadb-install-db", "mariadb-server-core")
+        need_program("my_print_defaults", "mariadb-client-core")
         super().__init__()
         self.options = options
         self.url = f"mysql://{USER}:{ENCODED}@127.0.0.1:{self.port}/app"
