@@ -21,6 +21,7 @@ Cause = Literal[
     "access_denied",
     "unknown_database",
     "url",
+    "driver",
     "connection_lost",
     "timeout",
     "privilege",
@@ -37,6 +38,7 @@ REMEDIES: Mapping[Cause, str] = {
     "access_denied": "user or password are refused; correct the URL, or the server's rules for this host",
     "unknown_database": "the server has no database of this name; correct the URL",
     "url": "the file named by database.url_file cannot be read or holds no database URL; correct it",
+    "driver": "the server wants an encrypted password; add ?ssl_ca=FILE to the URL, or pip install cryptography",
     "connection_lost": "the server closed the connection; it is opened again",
     "timeout": "no answer within database.timeout; see whether the server is overloaded, or an index is missing",
     "privilege": "the user may not read it, or it does not exist; grant what the README shows for this database",
@@ -48,7 +50,7 @@ REMEDIES: Mapping[Cause, str] = {
 }
 
 DISCONNECTED: frozenset[Cause] = frozenset(
-    {"unreachable", "access_denied", "unknown_database", "url", "connection_lost"}
+    {"unreachable", "access_denied", "unknown_database", "url", "driver", "connection_lost"}
 )
 """Causes that say that there is no connection, whatever the query."""
 
@@ -124,6 +126,8 @@ def classify(family: Family, error: BaseException, *, connecting: bool) -> Cause
 
 
 def _mysql(error: BaseException) -> Cause:
+    if isinstance(error, RuntimeError):  # PyMySQL, where it would need a package that is not there
+        return "driver"
     code = error.args[0] if error.args else None
     return _MYSQL.get(code, "unexpected") if isinstance(code, int) else "connection_lost"
 

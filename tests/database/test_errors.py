@@ -89,6 +89,12 @@ def test_sqlite(error: Exception, cause: str) -> None:
     assert classify("sqlite", error, connecting=False) == cause
 
 
+def test_a_package_that_mysql_8_needs() -> None:
+    """PyMySQL cannot encrypt a password by itself."""
+    error = RuntimeError("'cryptography' package is required for sha256_password or caching_sha2_password auth methods")
+    assert classify("mysql", error, connecting=True) == "driver"
+
+
 def test_every_cause_has_a_remedy() -> None:
     """Each cause says what is wrong and what to do."""
     assert set(REMEDIES) == set(CAUSES)

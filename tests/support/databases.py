@@ -128,6 +128,8 @@ class SqliteFile(Database):
 class Server(Database):
     """A server process, as a context manager; it can be suspended, killed and started again."""
 
+    home: ClassVar[str]
+    """The database that is there from the beginning; empty for none."""
     lock: ClassVar[tuple[str, ...]]
     connections: ClassVar[str]
     end: ClassVar[str]
@@ -186,7 +188,7 @@ class Server(Database):
 
     def suspend(self) -> None:
         """Stop all processes of the server: it accepts connections and answers nothing."""
-        self.signal(signal.SIGSTOP)
+        wait_until(self._is_stopped, deadline=10, what="all threads of the server are stopped", step=0.001)
 
     def resume(self) -> None:
         """Let the server go on."""
@@ -229,6 +231,11 @@ class Server(Database):
         fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._processes()]
         return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 
+    def _is_stopped(self) -> bool:
+        self.signal(signal.SIGSTOP)  # each time: a child may have been made meanwhile
+        tasks = [task for pid in self._processes() for task in Path(f"/proc/{pid}/task").iterdir()]
+        return all((task / "stat").read_text().rpartition(")")[2].split()[0] in "TZ" for task in tasks)
+
     def _processes(self) -> list[int]:
         parent = self._running().pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
@@ -245,23 +252,28 @@ class Server(Database):
         assert done.returncode == 0, done.stdout + done.stderr
 
     def _running(self) -> subprocess.Popen[bytes]:
-        assert self._process is not None, "the server does not run"
+        assert self._process, "the server does not run"
         return self._process
 
     def _answers(self) -> bool:
         assert self._running().poll() is None, (self.folder / "journal.txt").read_text()
         try:
-            self.execute("SELECT 1")
+            with self.engine_for(self.home).connect():
+                return True
         except sa.exc.OperationalError:
             return False
-        return True
+
+    def engine_for(self, database: str) -> sa.Engine:
+        """Return an engine on one database of the server that may do everything."""
+        raise NotImplementedError
 
 
 class MariaDb(Server):
-    """MariaDB with the collation that Laravel chooses: booking IDs are compared without case."""
+    """MariaDB with Laravel's collation: booking IDs are compared without case."""
 
     family = "mysql"
     user = f"{USER}@'127.0.0.1'"
+    home = ""
     lock = ("LOCK TABLES appointments WRITE",)
     revoke_all = (f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}",)
     connections = f"SELECT id FROM information_schema.processlist WHERE user = '{USER}'"
@@ -311,14 +323,6 @@ class MariaDb(Server):
             *self.options,
         ]
 
-    def _answers(self) -> bool:
-        try:
-            with self.engine_for("").connect():
-                return True
-        except sa.exc.OperationalError:
-            assert self._running().poll() is None, (self.folder / "journal.txt").read_text()
-            return False
-
     def prepare(self) -> None:
         with self.engine_for("").connect() as connection:
             connection.exec_driver_sql("CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
@@ -330,6 +334,7 @@ class PostgreSql(Server):
 
     family = "postgresql"
     user = USER
+    home = "postgres"
     lock = ("BEGIN", "LOCK TABLE appointments")
     connections = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}'"
     end = "SELECT pg_terminate_backend(%s)"
@@ -381,14 +386,6 @@ class PostgreSql(Server):
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return [str(self._bin / "postgres"), "-D", str(self.folder / "data"), *options]
-
-    def _answers(self) -> bool:
-        try:
-            with self.engine_for("postgres").connect():
-                return True
-        except sa.exc.OperationalError:
-            assert self._running().poll() is None, (self.folder / "journal.txt").read_text()
-            return False
 
     def prepare(self) -> None:
         with self.engine_for("postgres").connect() as connection:
