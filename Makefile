@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench check deps docs clean
+.PHONY: help run test torture fuzz bench benchdb check deps docs clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -29,6 +29,9 @@ amtool     prometheus-alertmanager tests of routes and messages against a real A
 mtail      mtail         the comparison with mtail
 php        php-cli       the README's PHP lines are not checked
 cc         gcc           the daemon is not killed inside its commits
+mariadb-install-db mariadb-server-core tests against a real MariaDB
+my_print_defaults  mariadb-client-core  tests against a real MariaDB
+pg_createcluster   postgresql      tests against a real PostgreSQL
 endef
 export PROGRAMS
 
@@ -56,6 +59,9 @@ test: deps check ## everything that must hold: make check, then all tests with b
 
 bench: deps $(VENV)/.dev ## measure speed, latency and memory on generated logs, beside mtail and grep; takes 6 minutes
 	$(PYTHON) -m tests.benchmarks $(BENCH)
+
+benchdb: deps $(VENV)/.dev ## measure the database sampler's queries on tables of up to ten million rows; takes ten minutes
+	$(PYTHON) -m tests.benchmarks.database
 
 fuzz: $(VENV)/.dev ## look for logs that the records' reader gets wrong, for SECONDS (60); needs Linux on x86-64
 	$(PIP) install --editable '.[dev,fuzz]'

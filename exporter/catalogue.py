@@ -21,14 +21,31 @@ APP = "api_gateway_"
 OWN = "booking_exporter_"
 
 Kind = Literal["counter", "gauge", "histogram"]
-Origin = Literal["log", "own", "health"]
-"""log: counted from records, committed. own: our own counters, committed. health: computed at the scrape."""
+Origin = Literal["log", "own", "health", "database"]
+"""log: counted from records, committed. own: our own counters, committed. health: computed at the scrape.
+
+database: what the sampler knows, independent of logs and commits; absent where no database is configured.
+"""
 
 AGE_BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 21600.0, 86400.0)
 FAST_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 PER_LOG = "log"
 PER_EVENT = "event"
+PER_STATUS = "status"
+
+QUERIES = (
+    "created",
+    "constraint",
+    "migration",
+    "probe",
+    "plan",
+    "replica_lag",
+    "missing_booking_id",
+    "totals",
+    "duplicates",
+)
+"""The database sampler's queries, in the order in which they are asked: what is slow comes last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +83,17 @@ class Catalogue:
     'counter'
     """
 
-    def __init__(self, series: Iterable[Series], *, logs: Iterable[str] = (), events: Iterable[str] = ()) -> None:
-        """Take the series and the configured names of logs and events."""
+    def __init__(
+        self,
+        series: Iterable[Series],
+        *,
+        logs: Iterable[str] = (),
+        events: Iterable[str] = (),
+        statuses: Iterable[str] = (),
+    ) -> None:
+        """Take the series, the configured names of logs and events, and the statuses of appointments."""
         self._series: Mapping[str, Series] = {one.name: one for one in series}
-        self._open = {PER_LOG: tuple(logs), PER_EVENT: tuple(dict.fromkeys(events))}
+        self._open = {PER_LOG: tuple(logs), PER_EVENT: tuple(dict.fromkeys(events)), PER_STATUS: tuple(statuses)}
 
     def __getitem__(self, name: str) -> Series:
         """Return the series of this full name; KeyError where none is declared."""
@@ -101,6 +125,14 @@ def _histogram(name: str, help_: str, buckets: tuple[float, ...], *labels: Label
 
 def _own(name: str, help_: str, *labels: Label) -> Series:
     return Series(OWN + name, "counter", help_, "own", labels)
+
+
+def _sampled(name: str, help_: str, *labels: Label) -> Series:
+    return Series(APP + name, "gauge", help_, "database", labels)
+
+
+def _sampling(name: str, kind: Kind, help_: str, *labels: Label) -> Series:
+    return Series(f"{OWN}database_{name}", kind, help_, "database", labels)
 
 
 def _health(name: str, help_: str, *labels: Label) -> Series:
@@ -219,6 +251,28 @@ FROM_LOGS = (
     ),
 )
 
+QUERY = Label("query", QUERIES)
+
+FROM_DATABASE = (
+    _sampled("appointments", "Appointments in the database that are not deleted, by status.", Label(PER_STATUS)),
+    _sampled("appointments_created_1h", "Appointments created in the last hour, deleted ones too."),
+    _sampled("appointments_created_24h", "Appointments created in the last 24 hours, deleted ones too."),
+    _sampled("appointments_missing_booking_id", "Appointments that are not deleted and have no booking ID."),
+    _sampled("duplicate_appointment_groups", "Booking IDs held by more than one row, deleted rows too; must be 0."),
+    _sampled("unique_constraint_present", "1 if a unique index lets no two rows hold the same booking ID."),
+    _sampled("constraint_migration_applied", "1 if the migration that makes this index has run."),
+    _sampled("duplicate_check_probe_seconds", "Duration of the app's own duplicate lookup, asked by the exporter."),
+    _sampled("duplicate_check_uses_index", "1 if the plan of that lookup seeks in an index."),
+)
+
+SAMPLING = (
+    _sampling("up", "gauge", "1 if the database was reached at the last attempt."),
+    _sampling("sample_timestamp_seconds", "gauge", "Time of the query's last success (Unix seconds).", QUERY),
+    _sampling("sample_duration_seconds", "gauge", "Time that the query's last success took in the database.", QUERY),
+    _sampling("sample_errors_total", "counter", "Failures of the query since the exporter's start.", QUERY),
+    _sampling("replica_lag_seconds", "gauge", "By how much the replica lags; where database.replica is true."),
+)
+
 COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 LOSS_CAUSES = ("truncated", "deleted", "replaced", "overwritten")
 
@@ -272,4 +326,4 @@ OWN_SERIES = (
     _health("config_last_reload_success_timestamp_seconds", "Time of the last successful load (Unix seconds)."),
 )
 
-BUILTIN = FROM_LOGS + OWN_SERIES
+BUILTIN = FROM_LOGS + FROM_DATABASE + SAMPLING + OWN_SERIES

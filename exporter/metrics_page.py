@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from exporter.catalogue import APP, BUILTIN, PER_EVENT, PER_LOG, Catalogue
+from exporter.catalogue import APP, BUILTIN, PER_EVENT, PER_LOG, PER_STATUS, Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,6 +32,8 @@ When a value changes:
 - *commit*: with a commit to the state file, so that no value that was scraped is ever taken back,
   and a restart is invisible to `rate()` and `increase()`. Those about the app are hidden until the
   history found at a first start has been counted.
+- *sample*: when the app's database is asked, where one is configured. Not kept over restarts. A gauge is
+  absent until it is known, and again when its query has failed for longer than `database.stale_after`.
 - *scrape*: computed when `/metrics` is read, so that a commit that is stuck shows.
 """
 
@@ -47,10 +49,11 @@ _PROCESS = """\
 library names them.
 """
 
-_CHANGES: dict[Origin, str] = {"log": "commit", "own": "commit", "health": "scrape"}
+_CHANGES: dict[Origin, str] = {"log": "commit", "own": "commit", "health": "scrape", "database": "sample"}
 _OPEN = {
     PER_LOG: "the configured name of a log",
     PER_EVENT: "the name of an event definition",
+    PER_STATUS: "those of `database.statuses`, and `other`",
     "version": "the exporter's version",
 }
 

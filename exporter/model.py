@@ -168,6 +168,30 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """A value from the database, and until when (Unix seconds) it may be shown."""
+
+    value: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSnapshot:
+    """What the database sampler knows, immutable; a new one takes its place after every query.
+
+    `up` is None before the first attempt. `times` (Unix seconds) and `durations` (seconds of
+    database time) are those of each query's last success, `errors` count its failures since
+    the start and hold every query that is asked.
+    """
+
+    up: bool | None
+    values: Mapping[SeriesKey, Sampled]
+    times: Mapping[str, float]
+    durations: Mapping[str, float]
+    errors: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class FileRow:
     """What the state remembers of one file: its identity, its position and its open record.
 

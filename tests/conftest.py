@@ -13,6 +13,8 @@ from hypothesis import settings
 from exporter import journal
 from tests.support.stepper import Stepper
 
+pytest_plugins = ["tests.support.database_fixtures"]
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

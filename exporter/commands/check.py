@@ -1,5 +1,6 @@
 """`booking-exporter check`: would the daemon work here? One line per check."""
 
+import time
 from collections.abc import Iterator
 
 import typer
@@ -10,6 +11,7 @@ from exporter.checks.result import Result
 from exporter.checks.state import check_state
 from exporter.commands.options import (
     ConfigOption,
+    DatabaseUrlOption,
     LogOption,
     StateOption,
     TimezoneOption,
@@ -32,15 +34,16 @@ def check(
     config: ConfigOption = None,
     log: LogOption = None,
     timezone: TimezoneOption = None,
+    database_url: DatabaseUrlOption = None,
     state: StateOption = None,
 ) -> None:
-    """Check configuration, event definitions with their examples, access to the logs, and the state.
+    """Check configuration, event definitions with their examples, access to logs and database, and the state.
 
     Run it as the user that the daemon runs as. Prints one line per check: ok, warn (may be meant
     so) or FAIL, with the remedy. Exit code 1 if a check fails, 2 if the configuration is wrong.
     Nothing is written.
     """
-    settings = settings_from(config, Overrides(tuple(log or ()), timezone, state))
+    settings = settings_from(config, Overrides(tuple(log or ()), timezone, state, database_url=database_url))
     failed = False
     for result in _results(settings):
         typer.echo(str(result))
@@ -53,10 +56,15 @@ def _results(settings: Settings) -> Iterator[Result]:
     yield Result("ok", "configuration", f"{len(settings.logs)} log(s), serves on {listen}")
     yield from _events(settings.events)
     mountinfo = read_mountinfo()
-    if not settings.logs:
+    if not settings.logs and settings.database is None:
         yield Result("FAIL", "logs", "none is configured; name one with --log, or under `logs:` in the configuration")
     for log in settings.logs:
         yield from check_log(log, mountinfo)
+    if settings.database is not None:
+        # SQLAlchemy takes a fifth of a second to import, which only who asks for a database should wait for.
+        from exporter.checks.database import check_database  # noqa: PLC0415  # see above
+
+        yield from check_database(settings.database, time.time())
     yield check_state(state_path(settings), mountinfo)
 
 

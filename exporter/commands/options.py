@@ -33,6 +33,15 @@ StateOption = Annotated[
     str | None,
     typer.Option("--state", metavar="FILE", help="Where positions and counts are kept."),
 ]
+DatabaseUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help="The app's database, such as mysql://user:password@127.0.0.1/app. Other users of this machine "
+        "can see it in the list of processes: prefer database.url_file in the configuration.",
+    ),
+]
 
 
 def settings_from(config: Path | None, overrides: Overrides) -> Settings:

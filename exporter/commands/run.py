@@ -10,6 +10,7 @@ import typer
 from exporter import journal
 from exporter.commands.options import (
     ConfigOption,
+    DatabaseUrlOption,
     LogOption,
     StateOption,
     TimezoneOption,
@@ -32,6 +33,7 @@ def run(
     config: ConfigOption = None,
     log: LogOption = None,
     timezone: TimezoneOption = None,
+    database_url: DatabaseUrlOption = None,
     state: StateOption = None,
     listen: Annotated[
         str | None,
@@ -41,21 +43,21 @@ def run(
         bool,
         typer.Option(
             "--once",
-            help="Read all files to their ends, print the metrics to standard output and exit. "
+            help="Read all files to their ends, ask the database once, print the metrics and exit. "
             "Keeps no state unless --state is given.",
         ),
     ] = False,
 ) -> None:
-    """Follow the logs and serve /metrics until stopped (Ctrl-C or SIGTERM).
+    """Follow the logs and serve /metrics until stopped (Ctrl-C or SIGTERM); sample the app's database if one is named.
 
     What was counted survives restarts: positions and counts are kept together in the state file,
     by default in $STATE_DIRECTORY (set by systemd) or /var/lib/booking-exporter.
     """
-    settings = settings_from(config, Overrides(tuple(log or ()), timezone, state, listen))
-    if not settings.logs:
+    settings = settings_from(config, Overrides(tuple(log or ()), timezone, state, listen, database_url))
+    if not settings.logs and settings.database is None:
         raise UserError(
-            "nothing to do: no log is configured; name one with --log GLOB, or under `logs:` in the file that "
-            "--config names"
+            "nothing to do: no log and no database is configured; name a log with --log GLOB, or under `logs:` in the "
+            "file that --config names"
         )
     journal.configure(settings.log, None, time.monotonic)
     if once:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_origin
 
+from pydantic import BaseModel
+
 from exporter.config.schema import DEFAULT_ADDRESS, DEFAULT_PORT, SECTIONS
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ PREFIX = "BOOKING_EXPORTER_"
 COMMAND_LINE_LOG = "app"
 
 _LOG = "logs"
+_URLS: tuple[tuple[str, str], ...] = (("database", "url"), ("database", "url_file"))
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -34,6 +37,7 @@ class Overrides:
     timezone: str | None = None
     state: str | None = None
     listen: str | None = None
+    database_url: str | None = None
 
 
 class Layers:
@@ -63,6 +67,8 @@ class Layers:
             self._set(("state", "path"), overrides.state, "--state")
         if overrides.listen is not None:
             self._listen(overrides.listen)
+        if overrides.database_url is not None:
+            self._set_url("url", overrides.database_url, "--database-url")
 
     def _environment(self, environ: Mapping[str, str]) -> None:
         known = variables()
@@ -79,6 +85,8 @@ class Layers:
             value = _convert(text, annotation)
             if path[0] == _LOG:
                 self._set_log(str(path[1]), value, name)
+            elif path in _URLS:
+                self._set_url(str(path[1]), value, name)
             else:
                 self._set(path, value, name)
 
@@ -99,6 +107,14 @@ class Layers:
             return
         self._set((_LOG, 0, key), value, place)
 
+    def _set_url(self, key: str, value: object, place: str) -> None:
+        """Set one of `url` and `url_file`, and drop the other unless the same layer gave both."""
+        for path in _URLS:
+            section = self.data.get(path[0])
+            if path[1] != key and isinstance(section, dict) and (path not in self._places or place.startswith("--")):
+                section.pop(path[1], None)
+        self._set((_URLS[0][0], key), value, place)
+
     def _set(self, path: Location, value: object, place: str) -> None:
         here: Any = self.data
         for step in path[:-1]:
@@ -115,10 +131,19 @@ def variables() -> dict[str, tuple[Location, Any]]:
 
 def _scalars() -> Iterator[tuple[tuple[str, ...], Location, Any]]:
     for section, model in SECTIONS.items():
-        for key, field in model.model_fields.items():
-            if get_origin(field.annotation) is not list:
-                steps = (key,) if section == _LOG else (section, key)
-                yield steps, (section, key), field.annotation
+        for path, annotation in _leaves(model):
+            steps = path if section == _LOG else (section, *path)
+            yield steps, (section, *path), annotation
+
+
+def _leaves(model: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the path and the type of each scalar below a section."""
+    for key, field in model.model_fields.items():
+        annotation: Any = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from (((key, *path), kind) for path, kind in _leaves(annotation))
+        elif get_origin(annotation) is not list:
+            yield (key,), annotation
 
 
 def _convert(text: str, annotation: object) -> object:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
 
 from exporter.config.schema import SECTIONS, ConfigModel
 
@@ -56,7 +58,11 @@ def _unknown_key(loc: Location) -> str:
 
 def _keys(loc: Location) -> tuple[str, ...]:
     """Return the keys that the schema knows in the section at `loc`."""
-    model = SECTIONS[str(loc[0])] if loc else ConfigModel
+    model: type[BaseModel] = SECTIONS[str(loc[0])] if loc else ConfigModel
+    for step in loc[1:]:
+        below: Any = model.model_fields[step].annotation if isinstance(step, str) else None
+        if isinstance(below, type) and issubclass(below, BaseModel):
+            model = below
     return tuple(model.model_fields)
 
 

@@ -12,14 +12,14 @@ import hashlib
 import ipaddress
 import json
 import re
-import zoneinfo
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+
+from exporter.config.database import DatabaseModel, DatabaseSettings
+from exporter.config.values import AbsolutePath, Section, TimeZone, duration, wrong
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "text"]
@@ -33,8 +33,6 @@ DEFAULT_IGNORED = frozenset({"testing"})
 
 _LOG_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]*\Z")
 _HOST_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?\Z")
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s)\Z")
-_QUIET_RANGE = (0.01, 60.0)
 _PORTS = 65536
 
 
@@ -91,6 +89,7 @@ class Settings:
     events: EventSettings
     state: StateSettings
     log: JournalSettings
+    database: DatabaseSettings | None = None
 
 
 def config_hash(settings: Settings) -> int:
@@ -103,47 +102,10 @@ def _plain(value: object) -> object:
     return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
-def wrong(text: str) -> PydanticCustomError:
-    """Return the error whose message is exactly `text` (`what is wrong; remedy`)."""
-    return PydanticCustomError("wrong", "{text}", {"text": text})
-
-
-def _absolute(value: str) -> str:
-    if not value:
-        raise wrong("is empty; write a path")
-    if "\0" in value:
-        raise wrong("holds a NUL character, which no path can; remove it")
-    if value.startswith("~"):
-        raise wrong("begins with ~, which is not expanded here; write the full path")
-    # Symlinks and `..` stay as written: a `current/` symlink is to be followed anew each time.
-    return str(Path(value).absolute())
-
-
 def _log_name(value: str) -> str:
     if not _LOG_NAME.match(value):
         raise wrong("is no name of a log; use letters, digits, _ and -, beginning with a letter or _")
     return value
-
-
-def _time_zone(value: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(value)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = _near_zone(value.lower())
-        remedy = f"did you mean {near}?" if near else "write an IANA name such as Europe/Berlin or UTC"
-        raise wrong(f"no time zone has this name; {remedy}") from None
-    return value
-
-
-def _near_zone(name: str) -> str | None:
-    """Return the zone of a region whose name, or whose city's name, is like this one, or that differs in case."""
-    zones = sorted(zoneinfo.available_timezones())
-    same = {zone.lower(): zone for zone in zones}
-    if name in same:
-        return same[name]
-    regional = {zone.lower(): zone for zone in zones if "/" in zone}
-    known = {zone.rpartition("/")[2]: full for zone, full in regional.items()} | regional
-    return next((known[one] for one in get_close_matches(name, known, n=1, cutoff=0.8)), None)
 
 
 def _address(value: str) -> str:
@@ -165,30 +127,13 @@ def _port(value: int) -> int:
     return value
 
 
-def _seconds(value: object) -> float:
-    found = _DURATION.match(value) if isinstance(value, str) else None
-    if not found:
-        raise wrong("is no duration; write a number with its unit, such as 500ms or 2s")
-    seconds = float(found[1]) * (0.001 if found[2] == "ms" else 1.0)
-    if not _QUIET_RANGE[0] <= seconds <= _QUIET_RANGE[1]:
-        raise wrong("is out of range; write a duration from 10ms to 60s")
-    return seconds
-
-
 def _not_empty(value: list[str]) -> list[str]:
     if not value:
         raise wrong("is empty; name at least one path or glob")
     return value
 
 
-AbsolutePath = Annotated[str, AfterValidator(_absolute)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class ListenModel(_Section):
+class ListenModel(Section):
     """`listen:` in the file."""
 
     address: Annotated[str, AfterValidator(_address)] = DEFAULT_ADDRESS
@@ -199,16 +144,16 @@ class ListenModel(_Section):
         return Listen(self.address, self.port)
 
 
-class LogModel(_Section):
+class LogModel(Section):
     """One entry of `logs:` in the file."""
 
     name: Annotated[str, AfterValidator(_log_name)]
     paths: Annotated[list[AbsolutePath], AfterValidator(_not_empty)]
-    rotated: list[AbsolutePath] = []
-    timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    rotated: list[AbsolutePath] = Field(default_factory=list)
+    timezone: TimeZone = "UTC"
     start: Start = "beginning"
-    ignore_channels: list[str] = sorted(DEFAULT_IGNORED)
-    quiet_after: Annotated[float, BeforeValidator(_seconds)] = DEFAULT_QUIET_AFTER
+    ignore_channels: list[str] = Field(default_factory=lambda: sorted(DEFAULT_IGNORED))
+    quiet_after: Annotated[float, BeforeValidator(duration("10ms", "60s"))] = DEFAULT_QUIET_AFTER
 
     def settings(self) -> LogSettings:
         """Return the section as the daemon sees it."""
@@ -223,18 +168,18 @@ class LogModel(_Section):
         )
 
 
-class EventsModel(_Section):
+class EventsModel(Section):
     """`events:` in the file."""
 
     builtin: bool = True
-    files: list[AbsolutePath] = []
+    files: list[AbsolutePath] = Field(default_factory=list)
 
     def settings(self) -> EventSettings:
         """Return the section as the daemon sees it."""
         return EventSettings(self.builtin, tuple(Path(one) for one in dict.fromkeys(self.files)))
 
 
-class StateModel(_Section):
+class StateModel(Section):
     """`state:` in the file."""
 
     path: AbsolutePath | None = None
@@ -244,7 +189,7 @@ class StateModel(_Section):
         return StateSettings(None if self.path is None else Path(self.path))
 
 
-class JournalModel(_Section):
+class JournalModel(Section):
     """`log:` in the file."""
 
     level: LogLevel = "info"
@@ -255,23 +200,35 @@ class JournalModel(_Section):
         return JournalSettings(self.level, self.format)
 
 
-class ConfigModel(_Section):
+class ConfigModel(Section):
     """The whole file."""
 
     listen: ListenModel = Field(default_factory=ListenModel)
-    logs: list[LogModel] = []
+    logs: list[LogModel] = Field(default_factory=list)
     events: EventsModel = Field(default_factory=EventsModel)
     state: StateModel = Field(default_factory=StateModel)
     log: JournalModel = Field(default_factory=JournalModel)
+    database: DatabaseModel = Field(default_factory=DatabaseModel)
+
+    @model_validator(mode="after")
+    def _one_zone(self) -> Self:
+        if self.database.named and self.database.timezone is None and len(self._zones()) > 1:
+            raise wrong("database.timezone: is missing, and the logs have several; set it to the app's")
+        return self
+
+    def _zones(self) -> set[str]:
+        return {one.timezone for one in self.logs}
 
     def settings(self) -> Settings:
         """Return the file as the daemon sees it."""
+        zone = self.database.timezone or next(iter(self._zones()), "UTC")
         return Settings(
             listen=self.listen.settings(),
             logs=tuple(one.settings() for one in self.logs),
             events=self.events.settings(),
             state=self.state.settings(),
             log=self.log.settings(),
+            database=self.database.settings(zone),
         )
 
 
@@ -281,5 +238,6 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "events": EventsModel,
     "state": StateModel,
     "log": JournalModel,
+    "database": DatabaseModel,
 }
 """The model of each section of the file; that of `logs` describes one entry."""

@@ -29,6 +29,10 @@ _KEPT = 3
 _LATE_RECORDS = 3
 _KEPT_DAYS = 3
 _TICK = 0.05
+_OUTCOMES = ("completed", "completed", "cancelled", "completed", "rescheduled", "no_show", "completed")
+_WAITING = 40
+"""Appointments that are saved before one takes place."""
+_DELETED_EACH = 25
 _FIRST_BOOKING_ID = 12_000_000
 _NUMBER_GAP = 1_000
 
@@ -140,12 +144,18 @@ class AppDatabase:
         return 0 if last is None else int(last) - _FIRST_BOOKING_ID + _NUMBER_GAP
 
     def insert(self, row: Appointment) -> None:
-        """Save one appointment."""
-        self._connection.execute(
+        """Save one appointment, and let an older one take place, fail to, or be deleted."""
+        saved = self._connection.execute(
             "INSERT INTO appointments (company_id, status, source, calcom_v2_booking_id, starts_at, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (row.company_id, row.status, row.source, row.booking_id, _stamp(row.starts_at), _stamp(row.created_at)),
         )
+        number = saved.lastrowid or 0
+        outcome = _OUTCOMES[number % len(_OUTCOMES)]
+        self._connection.execute("UPDATE appointments SET status = ? WHERE id = ?", (outcome, number - _WAITING))
+        if number % _DELETED_EACH == 0:
+            deleted = (_stamp(row.created_at), number - 2 * _WAITING)
+            self._connection.execute("UPDATE appointments SET deleted_at = ? WHERE id = ?", deleted)
 
     def close(self) -> None:
         """Close the connection."""

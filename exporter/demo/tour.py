@@ -11,16 +11,19 @@ import json
 import math
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
+from urllib.parse import quote
 
 import yaml
 
 from exporter.demo import DEFAULT_RATE
 from exporter.demo.__main__ import COUNTS_FILE, TIMEZONE
+from exporter.demo.app import AppDatabase
 from exporter.demo.stopping import until_signal
 from exporter.errors import UserError
 
@@ -41,7 +44,7 @@ A simulated booking app writes {rate:g} records per second, and booking-exporter
   healthy        {base}/-/healthy
   ready          {base}/-/ready
   log            {directory}/storage/logs/laravel.log (rotated at 1 MiB), beside it calcom-DATE.log
-  database       {directory}/database.sqlite (the app's; the exporter does not read it yet)
+  database       {directory}/database.sqlite (the app's, which the exporter asks every 2 s)
   configuration  {directory}/exporter.yaml
   own log        {directory}/exporter.log
 
@@ -53,10 +56,12 @@ What to look at:
       The same without the app's retries: forty rejections of one booking are one incident.
   api_gateway_duplicate_prevention_rate
       Rejections in percent of all attempts, over 24 hours.
+  api_gateway_appointments, api_gateway_appointments_created_1h, api_gateway_duplicate_appointment_groups
+      What the app's database holds, by status; new rows; booking IDs held twice, of which there must be none.
   booking_exporter_rotations_total
       The log is renamed and truncated under the exporter's eyes; booking_exporter_possible_losses_total stays 0.
 
-  curl -s {base}/metrics | grep -E '^api_gateway_duplicate|^booking_exporter_(rotations|possible_losses)_total'
+  curl -s {base}/metrics | grep -E '^api_gateway_(duplicate|appointments)|^booking_exporter_(rotations|possible_losses)'
 
 Ctrl-C ends both, and compares what was counted with what was written.
 """
@@ -170,10 +175,18 @@ def _configure(directory: Path, listen: str) -> None:
             }
         ],
         "state": {"path": str(directory / "state.sqlite")},
+        "database": {
+            "url": f"sqlite:///{quote(str(directory / 'database.sqlite'))}",
+            "interval": "2s",
+            "timezone": TIMEZONE,
+            "intervals": dict.fromkeys(("constraint", "duplicates", "migration", "plan", "probe"), "2s"),
+        },
         "log": {"format": "text"},
     }
     try:
         logs.mkdir(parents=True, exist_ok=True)
+        with suppress(sqlite3.Error):  # the app tells what is wrong with its database
+            AppDatabase(directory / "database.sqlite").close()
         (directory / "exporter.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{directory}: {error.strerror}; name a directory that can be written") from None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from exporter.catalogue import Catalogue, Series
-    from exporter.model import Health, LabelValues, Snapshot
+    from exporter.model import DatabaseSnapshot, Health, LabelValues, Snapshot
     from exporter.web.health import Identity
 
 _Labelled: TypeAlias = "list[tuple[LabelValues, dict[str, str]]]"
@@ -38,16 +38,18 @@ number: Callable[[float], str] = floatToGoString
 class View:
     """The one place where the loop leaves its latest results and every scrape finds them.
 
-    The loop assigns a whole new `snapshot` or `health`; both are immutable. A reader takes each
-    reference once, so that it never sees a half-updated set, and nothing has to be locked.
+    The loop assigns a whole new `snapshot` or `health`, the database sampler a new `database`; all are
+    immutable. A reader takes each reference once, so that it never sees a half-updated set, and nothing
+    has to be locked.
     """
 
-    __slots__ = ("health", "snapshot")
+    __slots__ = ("database", "health", "snapshot")
 
     def __init__(self, snapshot: Snapshot, health: Health) -> None:
-        """Start with these."""
+        """Start with these, and no database."""
         self.snapshot = snapshot
         self.health = health
+        self.database: DatabaseSnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ class Family:
 
     def shown(self, moment: Moment) -> bool:
         """Tell whether the family may be shown: until the history is counted, nothing about the app (G3)."""
-        return moment.snapshot.exposed or not (self.series.origin == "log" or self.series.name.startswith(APP))
+        if moment.snapshot.exposed or self.series.origin == "database":
+            return True
+        return not (self.series.origin == "log" or self.series.name.startswith(APP))
 
     def metric(self, values: Iterable[float | None]) -> Metric:
         """Return the family in prometheus_client's form, which appends a counter's `_total` by itself."""
@@ -104,7 +108,8 @@ class SnapshotCollector(Collector):
 
     def moment(self) -> Moment:
         """Take what one scrape shows."""
-        return Moment(self.view.snapshot, self.view.health, self._identity, self._clock())
+        view = self.view
+        return Moment(view.snapshot, view.health, self._identity, self._clock(), view.database)
 
 
 def _label_sets(catalogue: Catalogue, series: Series, identity: Identity) -> tuple[LabelValues, ...]:
@@ -117,6 +122,8 @@ def _label_sets(catalogue: Catalogue, series: Series, identity: Identity) -> tup
 def _family(series: Series, label_sets: Iterable[LabelValues]) -> Family:
     labelled = [(values, dict(zip(series.label_names, values, strict=True))) for values in label_sets]
     match series.kind:
+        case "counter" if series.origin == "database":
+            return _gauge(series, labelled)
         case "counter":
             return _counter(series, labelled)
         case "histogram":

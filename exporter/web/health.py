@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from exporter.catalogue import APP, OWN
+from exporter.catalogue import APP, FROM_DATABASE, OWN
 from exporter.ledger.windows import prevention_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exporter.model import Health, LabelValues, LogHealth, Snapshot
+    from exporter.model import DatabaseSnapshot, Health, LabelValues, LogHealth, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Moment:
     health: Health
     identity: Identity
     now: float
+    database: DatabaseSnapshot | None = None
 
 
 Source: TypeAlias = "Callable[[Moment, LabelValues], float | None]"
@@ -64,6 +65,25 @@ def _files(moment: Moment, labels: LabelValues) -> float | None:
     return None if log is None else log.files.get(state, 0)
 
 
+def _of_database(value: Callable[[DatabaseSnapshot, str], float | None]) -> Source:
+    """Make a source from `value` for series about sampling; absent where no database is configured."""
+
+    def source(moment: Moment, labels: LabelValues) -> float | None:
+        return None if moment.database is None else value(moment.database, labels[0] if labels else "")
+
+    return source
+
+
+def sampled(name: str) -> Source:
+    """Return the source of a gauge that the database gave: absent once its next sample is overdue for too long."""
+
+    def source(moment: Moment, labels: LabelValues) -> float | None:
+        found = None if moment.database is None else moment.database.values.get((name, labels))
+        return None if found is None or moment.now > found.until else found.value
+
+    return source
+
+
 SOURCES: Mapping[str, Source] = {
     APP + "last_event_timestamp_seconds": lambda moment, labels: moment.snapshot.last_events.get(labels[0]),
     APP + "duplicate_prevention_rate": lambda moment, _: prevention_rate(
@@ -84,8 +104,16 @@ SOURCES: Mapping[str, Source] = {
     OWN + "catching_up": lambda moment, _: moment.health.catching_up,
     OWN + "config_last_reload_successful": lambda moment, _: moment.health.reload_successful,
     OWN + "config_last_reload_success_timestamp_seconds": lambda moment, _: moment.health.reload_success_time,
+    OWN + "database_up": _of_database(lambda database, _: database.up),
+    OWN + "database_sample_timestamp_seconds": _of_database(lambda database, query: database.times.get(query)),
+    OWN + "database_sample_duration_seconds": _of_database(lambda database, query: database.durations.get(query)),
+    OWN + "database_sample_errors_total": _of_database(lambda database, query: database.errors.get(query)),
+    **{
+        name: sampled(name)
+        for name in (*(series.name for series in FROM_DATABASE), OWN + "database_replica_lag_seconds")
+    },
 }
-"""A source for every gauge of the catalogue."""
+"""A source for every gauge of the catalogue, and for the counter of the database sampler."""
 
 
 def not_ready(snapshot: Snapshot, health: Health) -> str | None:

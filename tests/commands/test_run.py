@@ -16,10 +16,12 @@ RECORD = "[2025-10-06 18:22:12] production.INFO: hello \n"
 
 
 def test_nothing_to_do_is_told(booking_exporter: Cli) -> None:
-    """Without any log the daemon does not start, and says how to name one."""
+    """Without any log or database the daemon does not start, and says how to name one."""
     result = booking_exporter("run")
     assert result.code == 2
-    assert result.err.startswith("booking-exporter: nothing to do: no log is configured; name one with --log GLOB")
+    assert result.err.startswith(
+        "booking-exporter: nothing to do: no log and no database is configured; name a log with"
+    )
 
 
 def test_wrong_events_are_told(booking_exporter: Cli, tmp_path: Path) -> None:

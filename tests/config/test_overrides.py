@@ -9,7 +9,10 @@ from exporter.config.schema import SECTIONS, ConfigModel
 def test_every_scalar_has_one_variable() -> None:
     """The variables are named after the dotted paths of the scalar settings, and no name is taken twice."""
     known = variables()
-    assert sorted(name.removeprefix("BOOKING_EXPORTER_") for name in known) == [
+    names = sorted(name.removeprefix("BOOKING_EXPORTER_") for name in known)
+    assert "DATABASE_COLUMNS_BOOKING_ID" in names
+    assert "DATABASE_INTERVALS_TOTALS" in names
+    assert [name for name in names if not name.startswith("DATABASE_")] == [
         "EVENTS_BUILTIN",
         "LISTEN_ADDRESS",
         "LISTEN_PORT",

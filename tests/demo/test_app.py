@@ -74,6 +74,18 @@ def test_calcom_file_follows_the_date(tmp_path: Path) -> None:
     assert (tmp_path / names[-1]).read_bytes() == b"x\ny\n"
 
 
+def test_appointments_take_place_and_are_deleted(tmp_path: Path) -> None:
+    """Older rows change while new ones come: the series of the database move."""
+    database = AppDatabase(tmp_path / "database.sqlite")
+    for number in range(200):
+        database.insert(Appointment(str(number), "booked", "call", 1, MOMENT, MOMENT))
+    database.close()
+    found = rows(tmp_path / "database.sqlite", "SELECT status, count(*) FROM appointments GROUP BY status")
+    assert ("booked", 40) in found
+    assert {status for status, _ in found} == {"booked", "completed", "cancelled", "rescheduled", "no_show"}
+    assert rows(tmp_path / "database.sqlite", "SELECT count(deleted_at) FROM appointments") == [(5,)]
+
+
 def test_database_has_the_apps_table_and_indexes(tmp_path: Path) -> None:
     """The appointments table has the app's unique key and index under their names, and the migration is noted."""
     path = tmp_path / "database.sqlite"

@@ -15,6 +15,8 @@ import pytest
 
 from exporter.demo.tour import differences, run_demo, verdict
 from exporter.errors import UserError
+from tests.support.scrape import Scrape, fetch, parse
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,36 @@ def test_the_demo_counts_what_the_app_wrote(tmp_path: Path) -> None:
         assert "/metrics" in text
         assert "storage/logs/laravel.log" in text
     assert (tmp_path / "storage" / "logs" / "laravel.log.2").exists()
+
+
+@pytest.mark.slow
+def test_the_demo_samples_the_apps_database(tmp_path: Path) -> None:
+    """The series of the database move with the app, and nothing fails."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    code = "import sys; from pathlib import Path; from exporter.demo.tour import run_demo; "
+    code += "sys.exit(run_demo(Path(sys.argv[1]), sys.argv[2], rate=500))"
+    command = [sys.executable, "-c", code, str(tmp_path), f"127.0.0.1:{port}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as demo:
+        try:
+            shown = wait_until(lambda: sampled(port), deadline=30, what="appointments in the database")
+        finally:
+            demo.send_signal(signal.SIGTERM)
+    assert demo.returncode == 0
+    assert shown["api_gateway_unique_constraint_present"] == 1
+    assert shown["api_gateway_constraint_migration_applied"] == 1
+    assert shown["api_gateway_duplicate_check_uses_index"] == 1
+    assert shown["api_gateway_appointments_created_1h"] > 0
+    assert shown.total("booking_exporter_database_sample_errors_total") == 0
+
+
+def sampled(port: int) -> Scrape | None:
+    """Return the exposition once it shows appointments that have taken place."""
+    try:
+        shown = parse(fetch(f"http://127.0.0.1:{port}/metrics")[1])
+    except OSError:
+        return None
+    return shown if shown.get("api_gateway_appointments", status="completed") else None
 
 
 @pytest.mark.slow
