@@ -67,6 +67,9 @@ def _one_log(kind: str, form: str, starts: tuple[float, float], sizes: Sizes, fo
     findings.runs(f"{key}.to_mtail", f"{what}: exporter to mtail", "x", programs.ratios(theirs, ours), to_mtail)
     reading = programs.ratios(theirs, ours, starts=(starts[1], starts[0]))
     findings.runs(f"{key}.to_mtail.reading", f"{what}: exporter to mtail, less their starts", "x", reading)
+    # Neighbours on the machine change this one least.
+    work = [their.processor / our.processor for their, our in zip(theirs, ours, strict=True)]
+    findings.runs(f"{key}.to_mtail.processor", f"{what}: exporter to mtail, by processor time", "x", work)
     findings.runs(f"{key}.to_grep", f"{what}: exporter to grep", "x", programs.ratios(grep, ours), to_grep)
     _peak(f"{key}.exporter", f"after catch-up, {kind}, {form} format", ours, findings)
     findings.differences += [f"{what}: {line}" for line in differing(ours[0].output, theirs[0].output)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
@@ -22,9 +23,10 @@ _LEAST = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: its time, and what it wrote."""
+    """One run: its time by the clock and on processors, and what it wrote."""
 
     seconds: float
+    processor: float
     output: str
     errors: str
 
@@ -41,12 +43,18 @@ def grep(log: Path) -> list[str]:
 
 def timed(command: Sequence[str]) -> Run:
     """Run `command` to its end; SystemExit where it fails."""
-    begin = time.perf_counter()
+    used, begin = _children(), time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment(), check=False)
     seconds = time.perf_counter() - begin
     if done.returncode:
         sys.exit(f"{command[0]} failed with {done.returncode}: {done.stderr[-2000:]}")
-    return Run(seconds, done.stdout, done.stderr)
+    return Run(seconds, _children() - used, done.stdout, done.stderr)
+
+
+def _children() -> float:
+    """Return the processor seconds of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def in_turn(commands: Sequence[Sequence[str]], rounds: int) -> list[list[Run]]:
