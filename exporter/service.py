@@ -6,7 +6,6 @@ the exposition and returns.
 
 from __future__ import annotations
 
-import gc
 import logging
 import resource
 import signal
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from exporter import __version__
+from exporter import __version__, memory
 from exporter.catalogue import BUILTIN, Catalogue
 from exporter.checkpoint.store import StateError, Store
 from exporter.config.database import OTHER
@@ -49,8 +48,6 @@ _log = logging.getLogger(__name__)
 
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a busy thread yields: a scrape is answered in milliseconds also while reading."""
-_COLLECT_AFTER: Final = 20_000
-"""New objects after which garbage is sought: counting makes many that live for days, and hardly any cycles."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _STARTING: Final = Health(
     logs={},
@@ -148,8 +145,6 @@ def run(settings: Settings, events: EventSet, *, config_hash: int, progress: Pro
     from exporter.web.server import Server  # noqa: PLC0415  # see above
 
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
     _raise_descriptor_limit()
     stop = Stop()
     with Store.open(settings.state.path, now=time.time()) as store, _on_signals(stop):
@@ -164,6 +159,7 @@ def run(settings: Settings, events: EventSet, *, config_hash: int, progress: Pro
             boot=_boot_id(),
             progress=progress,
         )
+        memory.settle()
         server = Server(create_app(daemon.exposition, __version__, _log), settings.listen.address, settings.listen.port)
         server.start()
         if daemon.sampler is not None:
@@ -223,6 +219,7 @@ def run_once(settings: Settings, events: EventSet, out: TextIO) -> int:
             stopping=lambda: False,
             boot=_boot_id(),
         )
+        memory.settle()
         try:
             daemon.loop.complete()
             sampled = daemon.sampler is not None and daemon.sampler.complete()

@@ -26,7 +26,9 @@ class Incidents:
 
     def __init__(self, state: Mapping[bytes, Sighting], limit: int = LIMIT) -> None:
         """Continue from `state`; at most `limit` are held."""
-        self._known = dict(state)
+        # Nearly all are held since they were first seen: one time for each saves ten megabytes of a hundred thousand.
+        self._first = {hashed: sighting.first for hashed, sighting in state.items()}
+        self._later = {hashed: one.held for hashed, one in state.items() if one.held != one.first}
         # A dict alone is slow to empty from its front, which is what pruning does.
         self._order = deque(sorted(state, key=lambda hashed: state[hashed].held))
         self._newest = state[self._order[-1]].held if self._order else float("-inf")
@@ -37,32 +39,38 @@ class Incidents:
         """Note a sighting at the event time `time` (ahead of `now` it counts as now); True for a new incident."""
         when = min(time, now)
         self._newest = max(self._newest, when)
-        while self._order and self._newest - self._known[self._order[0]].held > SPAN:
+        while self._order and self._newest - self._held(self._order[0]) > SPAN:
             self._forget_oldest()
-        known = self._known.get(hashed)
+        known = self._first.get(hashed)
         if known is None:
             first = when
-        elif abs(when - known.first) <= SPAN:
+        elif abs(when - known) <= SPAN:
             return False
         else:
             # Files may be read in any order: the later of two incidents is the one remembered.
-            first = max(when, known.first)
+            first = max(when, known)
             self._order.remove(hashed)
+            self._later.pop(hashed, None)
         self._changed.touch(hashed, held=known is not None)
-        self._known[hashed] = Sighting(first, self._newest)
+        self._first[hashed] = first
+        if first != self._newest:
+            self._later[hashed] = self._newest
         self._order.append(hashed)
         return True
 
     def evict(self) -> int:
         """Forget the oldest beyond the limit and return how many these were."""
-        excess = max(0, len(self._known) - self._limit)
+        excess = max(0, len(self._first) - self._limit)
         for _ in range(excess):
             self._forget_oldest()
         return excess
 
     def changes(self) -> dict[bytes, Sighting | None]:
         """Return what changed since the last `committed`: sightings, None for forgotten incidents."""
-        return {hashed: self._known.get(hashed) for hashed in self._changed.hand_out(self._known)}
+        return {
+            hashed: self._sighting(hashed) if hashed in self._first else None
+            for hashed in self._changed.hand_out(self._first)
+        }
 
     def committed(self) -> None:
         """Note that what the last `changes` returned is in the state."""
@@ -70,9 +78,16 @@ class Incidents:
 
     def state(self) -> dict[bytes, Sighting]:
         """Return all known incidents."""
-        return dict(self._known)
+        return {hashed: self._sighting(hashed) for hashed in self._first}
+
+    def _held(self, hashed: bytes) -> float:
+        return self._later.get(hashed, self._first[hashed])
+
+    def _sighting(self, hashed: bytes) -> Sighting:
+        return Sighting(self._first[hashed], self._held(hashed))
 
     def _forget_oldest(self) -> None:
         hashed = self._order.popleft()
         self._changed.touch(hashed)
-        del self._known[hashed]
+        del self._first[hashed]
+        self._later.pop(hashed, None)
