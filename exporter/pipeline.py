@@ -42,6 +42,8 @@ CAPACITY: Final = BLOCK + LIMIT
 """Bytes read where one open record fills a block: enough to cut it at its limit."""
 _NEAR: Final = 4096
 _MINUTE: Final = itemgetter(slice(len("2025-10-06 18:22")))
+_TENS: Final = len("2025-10-06 18:22:")
+_SECOND: Final = len("2025-10-06 18:22:12")
 
 
 @dataclass(slots=True)
@@ -167,10 +169,20 @@ class Pipeline:
 
 
 def _by_minute(texts: list[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield, for each minute of the time texts, the newest of them and their number."""
+    """Yield, for each minute that the time texts tell, the newest of them and their number."""
     for _, equal in groupby(sorted(texts), _MINUTE):
         same = list(equal)
-        yield same[-1], len(same)
+        if max(map(len, same)) == _SECOND and not _rest(same[-1])[0]:  # nearly always
+            yield same[-1], len(same)
+            continue
+        for _, alike in groupby(sorted(same, key=_rest), _rest):
+            these = list(alike)
+            yield max(these, key=lambda text: text.rstrip(b"Z")), len(these)
+
+
+def _rest(text: bytes) -> tuple[bool, bytes]:
+    """Return what else decides which minute a time text tells: whether its seconds are none, and its offset."""
+    return text[_TENS : _TENS + 1] > b"5", text[_SECOND:].lstrip(b".0123456789")
 
 
 def judge_by(events: EventSet, ignored: AbstractSet[str]) -> Judge:

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from exporter.records.block import Cut
 
 SCANNER = Scanner(events().triggers)
-TIMES = ("2025-10-06 18:22:12", "2025-10-06 18:22:59", "2025-10-06 18:23:00", "2025-10-16 01:02:03")
+TIMES = (
+    "2025-10-06 18:22:12",
+    "2025-10-06 18:22:59",
+    "2025-10-06 18:23:00",
+    "2025-10-16 01:02:03",
+    "2025-10-25T18:22:12.250000Z",
+    "2025-10-25T18:22:12Z",
+)
 HEADERS = tuple(
     f"[{time}] {name}: " for time in TIMES for name in ("production.ERROR", "production.INFO", "testing.ERROR")
 )
@@ -51,6 +58,7 @@ MESSAGES = (
 )
 CONTEXTS = (
     ' {"booking_id":1,"age_seconds":-2041.5} \n',
+    ' {"booking_id":1,"age_seconds":2}\t\n',
     ' {"booking_id":"1","age_seconds":"x"} \n',
     ' {"booking_id":null,"age_seconds":null,"status":409} \n',
     ' {"provider":"calcom","query_time_ms":2.5,"result":"unique","status":"x"} \n',
@@ -104,6 +112,25 @@ def test_generated_logs_count_the_same(tmp_path: Path, kind: str, form: str) -> 
     path = tmp_path / "log"
     generate(kind, 3_000_000, path, form=form)
     assert counted(QUICK, path) == counted(SLOW, path)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("2025-10-26T02:10:12.100000+02:00", "2025-10-26T02:10:13.200000+01:00", "2025-10-26T02:10:14.000000+01:00"),
+        ("2025-10-25 18:22:12", "2025-10-25 18:22:61"),
+        ("2025-10-25T18:22:12.5Z", "2025-10-25T18:22:12Z"),
+    ],
+    ids=["offsets", "no-time", "fraction"],
+)
+def test_minutes(tmp_path: Path, times: tuple[str, ...]) -> None:
+    """Times that begin alike are one minute only where they tell the same one."""
+    path = tmp_path / "log"
+    event = f"production.ERROR: {MESSAGES[0]}{CONTEXTS[0]}"
+    path.write_text("".join(f"[{time}] {event}" for time in times) + HEADERS[0] + MESSAGES[-1] + CONTEXTS[0])
+    state = counted(QUICK, path)
+    assert sum(state.minutes.values()) == len(times)
+    assert state == counted(SLOW, path)
 
 
 def cut(*parts: str) -> Cut:

@@ -32,7 +32,7 @@ def settle(events: EventSet, ignored: AbstractSet[str], beginning: bytes, trigge
     channel, _, level = name.rpartition(b".")
     if channel.decode("utf-8", "replace") in ignored:
         return _NOTHING
-    if message.endswith(b" ") or any(text in message for text in _BEHIND_MESSAGE):
+    if message.endswith((b" ", b"\r")) or any(text in message for text in _BEHIND_MESSAGE):
         return None
     for index in candidates(events, set(triggers)):
         definition = events.definitions[index]

@@ -115,7 +115,7 @@ def _parse_plain(text: bytes, header: re.Match[bytes]) -> Record | None:
         return None
     rest = text[brace + 1 : closed]
     try:
-        context = orjson.loads(rest) if rest.rstrip(_SPACE).endswith(b"}") else None
+        context = orjson.loads(rest) if rest.rstrip().endswith(b"}") else None
     except orjson.JSONDecodeError:
         context = None
     if context is None:

@@ -27,6 +27,7 @@ MARKER = 'family: {marker: "FAMILY"}'
         ("{message: {contains: Thing}, levels: [error]}", "a.INFO: my Thing", False),
         ("{message: {contains: [Thing, Stuff]}}", "a.INFO: Stuff", True),
         ("{message: {contains: 'Thing '}}", "a.INFO: my Thing ", None),
+        ('{message: {contains: "Thing\\r"}}', "a.INFO: my Thing\r", None),
         ("{message: {contains: Thing}}", "a.INFO: my [x] Thing", None),
         ("{message: {contains: Thing}}", 'a.INFO: my {"x":"Thing', None),
         ("{message: {contains: Thing}}", "a.INFO: my\nThing", None),

@@ -67,6 +67,7 @@ def test_junk_before(before: bytes) -> None:
         (b'm {x} {"a":1} \n', b"m {x}", {"a": 1}),
         (b'on [2025-10-06] {"a":1} \n', b"on [2025-10-06]", {"a": 1}),
         (b'm { "a": 1 } \nmore\n', b"m", {"a": 1}),
+        (b'm {"a":1}\t\n', b"m", {"a": 1}),
         (b'[14 MB] QUERY {"a":1} \n', b"[14 MB] QUERY", {"a": 1}),
         (b'm {"a":1 \n', b"m", None),
         (b'm {"a":"torn \n', b"m", None),
