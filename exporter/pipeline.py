@@ -7,7 +7,6 @@ is read again after a restart is at most one record.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.catalogue import APP, OWN
 from exporter.events.classify import classify
-from exporter.events.settle import settle
+from exporter.events.settle import Settler
 from exporter.model import LEVELS
 from exporter.records.block import Ending
 from exporter.records.cut import Cutter
@@ -70,7 +69,7 @@ class Pipeline:
         for log in logs:
             zone = ZoneInfo(log.timezone)
             ignored = log.ignore_channels
-            cutter = Cutter(scanner, judge_by(events, ignored), at_once=partial(settle, events, ignored))
+            cutter = Cutter(scanner, judge_by(events, ignored), at_once=Settler(events, ignored).settle)
             self._logs[log.name] = _Log(log.name, cutter, zone, Times(zone))
 
     def fill(self, tail: Tail) -> int:

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exporter.catalogue import BUILTIN, Catalogue
 from exporter.config.schema import LogSettings
+from exporter.events.definitions import Source, load_events
+from exporter.events.settle import Settler
+from exporter.ledger.ledger import Ledger
 from exporter.pipeline import Pipeline, judge_by
 from exporter.records.block import Ending
 from exporter.records.carry import Carry
@@ -88,12 +92,16 @@ SLOW._logs["app"].cutter = Cutter(SCANNER, judge_by(events(), IGNORED))
 def counted(pipeline: Pipeline, path: Path) -> LedgerState:
     """Count a file; return the state that it leads to from nothing."""
     ledger = pipeline._ledger = empty_ledger()
+    count_all(pipeline, path)
+    return ledger.state()
+
+
+def count_all(pipeline: Pipeline, path: Path) -> None:
     tail = Tail(1, "app", str(path), 1, 1, file=OpenFile(str(path)))
     for ending in (Ending.MORE, Ending.FINAL):
         while pipeline.count(tail, pipeline.fill(tail), NOW, ending=ending, live=False):
             pass
     tail.close()
-    return ledger.state()
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -158,3 +166,30 @@ def test_ignored_channels_are_passed_over() -> None:
     """Records of ignored channels are neither judged nor added up, but counted by level."""
     found = cut(HEADERS[2], MESSAGES[0], CONTEXTS[0])
     assert (found.levels[4], found.tallies, found.outcomes, found.incidents) == (10, {}, [], [])
+
+
+@pytest.mark.parametrize("text", ["[2025-10-06 18:22", " product", "production.", "ion.ERROR: ", "ERROR: x", "x Th"])
+def test_texts_within_headers(text: str, tmp_path: Path) -> None:
+    """A definition whose text stands in the header or across its end counts both ways the same, by its levels."""
+    example = '{record: "[2025-10-06 18:22:12] production.ERROR: x Thing", expect: {}}'
+    match = f"{{record: {{contains: '{text}'}}, levels: [error]}}"
+    other = "{message: {contains: Thing}, levels: [error]}"
+    events = load_events(
+        [
+            Source(
+                "a.yaml",
+                f"version: 1\nevents:\n  - {{name: one, match: {match}, examples: [{example}]}}\n"
+                f"  - {{name: two, match: {other}, examples: [{example}]}}\n",
+            )
+        ]
+    )
+    path = tmp_path / "log"
+    path.write_bytes("".join(f"{header}x Thing{end}" for header in HEADERS for end in ("\n", " {}\n")).encode() * 5)
+    ledgers = []
+    for at_once in (Settler(events, IGNORED).settle, None):
+        ledgers.append(ledger := Ledger(Catalogue(BUILTIN, logs=("app",), events=events.names), None, b"k" * 32))
+        pipeline = Pipeline(LOGS, events, ledger)
+        pipeline._logs["app"].cutter = Cutter(Scanner(events.triggers), judge_by(events, IGNORED), at_once=at_once)
+        count_all(pipeline, path)
+    assert ledgers[0].state() == ledgers[1].state()
+    assert ledgers[0].state().last_events.keys() == {"one", "two"} - ({"two"} if text != "[2025-10-06 18:22" else set())

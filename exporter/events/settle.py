@@ -13,52 +13,61 @@ from exporter.events.reading import Reader
 from exporter.model import Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-    from exporter.events.rules import Definition, EventSet
+    from exporter.events.rules import Conditions, Definition, EventSet
 
 _BEHIND_MESSAGE: Final = (b"\n", b" {", b" [")
 _NOTHING: Final = Settled()
+_UNRECOGNIZED: Final = Settled(UNRECOGNIZED)
 
 
-def settle(events: EventSet, ignored: AbstractSet[str], beginning: bytes, triggers: Sequence[int]) -> Settled | None:
-    """Return what all records mean that begin with `beginning`, from the channel on, or None where that is open.
+class Settler:
+    """Settles the beginnings of one log's records by one set of definitions."""
 
-    `triggers` are the indexes of all triggers in the record, the last of which ends with the
-    beginning. Records of `ignored` channels are no events.
-    """
-    name, _, message = beginning.partition(b": ")
-    channel, _, level = name.rpartition(b".")
-    if channel.decode("utf-8", "replace") in ignored:
-        return _NOTHING
-    if message.endswith((b" ", b"\r")) or any(text in message for text in _BEHIND_MESSAGE):
-        return None
-    for index in candidates(events, set(triggers)):
-        definition = events.definitions[index]
-        holds = _holds(events, definition, level.decode().lower(), message)
-        if holds is None:
+    def __init__(self, events: EventSet, ignored: AbstractSet[str]) -> None:
+        """Take the definitions, and the channels whose records are no events."""
+        self._events = events
+        self._ignored = ignored
+        self._literals = {trigger.pattern for trigger in events.triggers if not trigger.regex}
+        self._meanings: dict[int, Settled | None] = {}
+
+    def settle(self, beginning: bytes, triggers: Sequence[int]) -> Settled | None:
+        """Return what all records mean that begin with `beginning`, from the channel on, or None where that is open.
+
+        `triggers` are the indexes of all triggers in the record, the last of which ends with the beginning.
+        """
+        name, colon, message = beginning.partition(b": ")
+        if not colon:  # the last trigger ends within the header
             return None
-        if holds:
-            return _meaning(definition)
-    return Settled(UNRECOGNIZED) if any(marker in message for marker in events.markers) else _NOTHING
+        channel, _, level = name.rpartition(b".")
+        if channel.decode("utf-8", "replace") in self._ignored:
+            return _NOTHING
+        if message.endswith((b" ", b"\r")) or any(text in message for text in _BEHIND_MESSAGE):
+            return None
+        for index in candidates(self._events, set(triggers)):
+            holds = self._holds(self._events.definitions[index].conditions, level.decode().lower(), message)
+            if holds is None:
+                return None
+            if holds:
+                return self._meaning(index)
+        return _UNRECOGNIZED if any(marker in message for marker in self._events.markers) else _NOTHING
 
+    def _holds(self, conditions: Conditions, level: str, message: bytes) -> bool | None:
+        """Tell whether a record of this level whose message begins so meets the conditions; None where that is open."""
+        if conditions.levels is not None and level not in conditions.levels:
+            return False
+        open_groups = [group for group in conditions.message if not any(text in message for text in group)]
+        # A text that is a trigger would have been seen if the record held it.
+        if any(self._literals.issuperset(group) for group in open_groups):
+            return False
+        return None if open_groups or not conditions.plain else True
 
-def _holds(events: EventSet, definition: Definition, level: str, message: bytes) -> bool | None:
-    """Tell whether a record of this level whose message begins so meets the conditions; None where that is open."""
-    conditions = definition.conditions
-    if conditions.levels is not None and level not in conditions.levels:
-        return False
-    open_groups = [group for group in conditions.message if not any(text in message for text in group)]
-    if any(_all_seen(events, group) for group in open_groups):
-        return False
-    return None if open_groups or not conditions.plain else True
-
-
-def _all_seen(events: EventSet, texts: Collection[bytes]) -> bool:
-    """Tell whether each text would have been a trigger if the record held it."""
-    literal = {trigger.pattern for trigger in events.triggers if not trigger.regex}
-    return all(text in literal for text in texts)
+    def _meaning(self, index: int) -> Settled | None:
+        if index not in self._meanings:
+            self._meanings[index] = _meaning(self._events.definitions[index])
+        return self._meanings[index]
 
 
 def _meaning(definition: Definition) -> Settled | None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from exporter.model import Match, Settled
     from exporter.records.block import Cut
 
-    Key = tuple[bytes | int, ...]
     Buffer = bytes | bytearray
     AtOnce = Callable[[bytes, Sequence[int]], Settled | None]
 
@@ -35,23 +34,24 @@ class Beginnings:
 
     `at_once(beginning, triggers)` is given a line record's text from its channel to the end of the
     last trigger in it, and the indexes of all triggers. It returns what every record means that
-    begins so and holds no other trigger, or None where more than its context decides.
+    begins so and holds no other trigger, or None where more than its context decides. What is
+    remembered is a keyed hash: a message may hold a name before the trigger.
     """
 
     def __init__(self, at_once: AtOnce | None) -> None:
         """Take what settles beginnings; None settles nothing."""
         self._at_once = at_once
-        self._known: dict[Key, Settled | None] = {}
+        self._known: dict[tuple[int, ...], Settled | None] = {}
 
     def settle(self, cut: Cut, text: Buffer, begin: int, end: int, last: int, triggers: list[int]) -> bool:
         """Add up the complete line record `text[begin:end]` whose last trigger ends at `last`, if that can be done."""
         close = begin + _USUAL
         if text[close] != _BRACKET:
             close = text.find(b"]", begin, last)
-        if last - close > _LONGEST or (len(triggers) > 1 and text.find(b" {", close, last) >= 0):
+        if close < begin or last - close > _LONGEST or (len(triggers) > 1 and text.find(b" {", close, last) >= 0):
             return False
         beginning = bytes(text[close + 2 : last])
-        key: Key = (beginning, *triggers)
+        key = (hash(beginning), *triggers)
         try:
             settled = self._known[key]
         except KeyError:
@@ -74,7 +74,7 @@ class Beginnings:
             cut.incidents.append((len(cut.outcomes), incident, time))
         return True
 
-    def _look_up(self, key: Key, beginning: bytes, triggers: list[int]) -> Settled | None:
+    def _look_up(self, key: tuple[int, ...], beginning: bytes, triggers: list[int]) -> Settled | None:
         if len(self._known) >= _KEPT:
             self._known.clear()
         settled = None if self._at_once is None else self._at_once(beginning, triggers)

@@ -32,7 +32,7 @@ _OVERLAP: Final = 512
 """Bytes kept of an unfinished line that is passed over: longer than any header."""
 _HEADER_SPAN: Final = 160
 _MANY: Final = 64
-"""Triggers in a run for which it pays to copy the block."""
+"""Triggers to come for which it pays to copy the block, once."""
 _MARK: Final = b"\xef\xbb\xbf"
 _STRUCTURAL: Final = frozenset(b"\\:,[{")
 """What may stand before a quote that opens a string (or before an escaped one)."""
@@ -57,6 +57,7 @@ class Walk:
     ) -> None:
         """Take the block, its hits, and what `Cutter` was given."""
         self.block = block
+        self.text: bytes | bytearray = block  # or a copy of it
         self.length = length
         self.seen = seen
         self.ending = ending
@@ -151,10 +152,10 @@ class Walk:
         headers, ends, triggers = self.hits.headers, self.hits.ends, self.hits.triggers
         settle, cut, count = self.beginnings.settle, self.cut, len(ends)
         at, record = self.done, first
-        block: bytes | bytearray = self.block
-        if count - at > _MANY:
-            with memoryview(block) as view:
-                block = bytes(view[: headers[last]])  # slices of bytes cost half
+        if isinstance(self.text, bytearray) and count - at > _MANY:
+            with memoryview(self.block) as view:
+                self.text = bytes(view[: self.length])  # slices of bytes cost half
+        block = self.text
         begin, opened = self.start, first
         while at < count and record < last and ends[at] < headers[last]:
             following = headers[record + 1]
