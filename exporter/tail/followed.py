@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.catalogue import OWN
-from exporter.tail.follow import LEFT, Tail
+from exporter.tail.follow import LEFT, UNREAD, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,6 +42,11 @@ class Followed:
         tail.close()
         self.tails.remove(tail)
         self.gone.append(tail.id)
+
+    def take_up(self, key: tuple[int, int]) -> None:
+        """Forget that the file with this device and inode was put aside unread: it is to be followed after all."""
+        for tail in [one for one in self.tails if one.key == key and one.state in UNREAD and not one.position]:
+            self.drop(tail)
 
     def by_key(self, key: tuple[int, int]) -> Tail | None:
         """Return the file with this device and inode."""

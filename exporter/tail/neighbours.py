@@ -71,8 +71,9 @@ class Neighbours:
     def copy_of(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
         """Find the file that holds the content of `lost` up to its position, and open it. Raises Unreadable.
 
-        Files with a key in `held` are followed already. Below 256 bytes only the same inode is taken.
-        Compressed files come last, since their originals may still be there.
+        That is the file itself, by its inode, else the one that holds most; among equals no compressed
+        one, whose original may still be there, and the newest. Files with a key in `held` are followed
+        already. Below 256 bytes only the same inode is taken.
         """
         for _ in range(_SEARCHES):
             found = self._search(lost, held, now)
@@ -85,8 +86,12 @@ class Neighbours:
         return None
 
     def _search(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
-        def holds_it(_: FileStat, file: OpenFile) -> bool:
-            return file.holds(lost.head, lost.tail, lost.position)
+        best: Found | None = None
+
+        def holds_more(_: FileStat, file: OpenFile) -> bool:
+            return file.holds(lost.head, lost.tail, lost.position) and (
+                best is None or file.extent() > best[1].extent()
+            )
 
         certain = lost.position >= fingerprint.CERTAIN
         candidates = [stat for stat in self._beside(lost.log, lost.path, now) if (stat.device, stat.inode) not in held]
@@ -96,12 +101,16 @@ class Neighbours:
             if not same and not certain:
                 continue
             failed = self._failed
-            found = self._examine(stat, holds_it, now, log=lost.log if same or _like(stat, lost) else None)
-            if found is not None:
+            found = self._examine(stat, holds_more, now, log=lost.log if same or _like(stat, lost) else None)
+            if same and found is not None:
                 return found
             if same and self._failed and not failed:
                 raise Unreadable(there=True)
-        return None
+            if found is not None:
+                if best is not None:
+                    best[1].close()
+                best = found
+        return best
 
     def written_since(self, log: str, path: str, since: float, wanted: Wanted, now: float) -> Iterator[Found]:
         """Open the files named like generations of `path` that were written since a time, and are `wanted`.

@@ -238,7 +238,7 @@ class Tracker:
             self._moved(tail, taken, now)
         elif tail.state == "unlinked":
             self._gone(tail)
-        elif tail.state == "active" or tail.unread or now - tail.grown <= HOLD:
+        elif tail.state == "active" or tail.unread or not tail.judged or now - tail.grown <= HOLD:
             self._search(tail, now)
 
     def _hidden(self, tail: Tail, now: float) -> bool:
@@ -255,10 +255,13 @@ class Tracker:
         """Follow a file on that is held open and no longer named by a glob."""
         if tail.file is None:
             return
-        links = tail.file.stat().links
+        stat = tail.file.stat()
+        links = stat.links
         if tail.state == "copy":
-            if not links:
-                self._followed.drop(tail)
+            if stat.size > tail.size:
+                tail.grow(stat, now)
+            elif not links and now - tail.grown > UNLINKED_QUIET:
+                self._let_go(tail)
             return
         if tail.state == "active":
             self._followed.rotation(tail, rotation_kind(tail, links, taken))
@@ -267,6 +270,12 @@ class Tracker:
         tail.dirty = tail.dirty or tail.state != state
         tail.state = state  # type: ignore[assignment]  # one of two literals
         tail.measure(now)
+
+    def _let_go(self, copy: Tail) -> None:
+        """Follow an unlinked copy no more; how much of what was not read in it was its own is not known."""
+        if copy.size > copy.position:
+            self._followed.loss(copy, "deleted", 0)
+        self._followed.drop(copy)
 
     def _search(self, tail: Tail, now: float) -> None:
         """Look for a file that was rotated while nobody held it, and read its rest there."""

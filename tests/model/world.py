@@ -299,8 +299,8 @@ class World:
                 body.held = False
                 if not committed:  # it was let go while nothing could be read
                     self._lose(body.spans)
-            if not self.sighted(body) and body.place is not None and idle > HOLD:
-                body.left = True
+            if body.place is not None and idle > HOLD:  # by design no descriptor holds it; if in sight, it is looked at
+                body.left = body.left or not self.sighted(body)
                 body.held = False
             if body.place == self.log:
                 body.copied = False

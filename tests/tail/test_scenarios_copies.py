@@ -140,6 +140,7 @@ def test_copies_that_go(wide: Stepper, logs: Path) -> None:
     (logs / "laravel-a").unlink()
     (logs / "laravel-b").rename(logs / "b")
     wide.settle()
+    wide.step(700)
     assert sorted(wide.states().values()) == ["active", "copy"]
     wide.crash()
     wide.settle()

@@ -210,26 +210,6 @@ def test_copy_that_ends_inside_a_record(wide: Stepper, logs: Path) -> None:
     assert (wide.created(), wide.losses(), wide.rotations()) == (14, {}, {})
 
 
-def test_short_copy_of_what_was_released(daemon: Stepper, logs: Path) -> None:
-    """A copy that was made early of what was read and released later is no new content, though it lacks the end."""
-    log = logs / "laravel.log"
-    append(log, records(0, 10))
-    daemon.settle()
-    shutil.copyfile(log, logs / "laravel.log.1")
-    append(log, records(10, 20))
-    daemon.settle()
-    (logs / "new").write_bytes(records(20, 30))
-    (logs / "new").replace(log)
-    daemon.settle()
-    daemon.step(700)
-    daemon.crash()
-    daemon.settle()
-    os.truncate(log, 0)
-    append(log, records(30, 40))
-    daemon.settle()
-    assert daemon.created() == 40
-
-
 @pytest.mark.parametrize("shared", [9, 3000], ids=["small", "large"])
 def test_copy_with_more_before_anything_was_read(daemon: Stepper, logs: Path, shared: int) -> None:
     """What a file shares with the copy that replaced it counts once, where both grew before the first look."""
