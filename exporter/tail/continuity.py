@@ -6,7 +6,6 @@ positions and is counted in the same transaction with them.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporter.catalogue import OWN
@@ -17,7 +16,7 @@ from exporter.tail.files import ReadError
 from exporter.tail.follow import UNREAD
 from exporter.tail.heirs import Heirs
 from exporter.tail.inflate import InflatedFile
-from exporter.tail.neighbours import PATIENCE, Gap, Unreadable
+from exporter.tail.neighbours import PATIENCE, Gap, Unreadable, generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,7 +293,9 @@ class Continuity:
         unheld = gap.tail if gap.tail.file is None else None  # its inode may hold other content by now
 
         def test(stat: FileStat, file: OpenFile) -> bool:
-            if stat.path == there or self._known(stat, file, unheld, gap.since, now):
+            if stat.path == there or (stat.path in self.sighted and not generation(stat.path, gap.path)):
+                return False  # followed by itself
+            if self._known(stat, file, unheld, gap.since, now):
                 return False
             if there is not None and kinship.copies(file, there):
                 return False
@@ -311,9 +312,8 @@ class Continuity:
         Else one that a worker still writes to would be taken at the next rotation for content that
         came since, and be counted from its beginning. Raises ReadError.
         """
-        name = Path(met.path).name
         for stat in beside(met.path, self._followed.rotated[met.log]).files:
-            if not Path(stat.path).name.startswith(name) or self._followed.by_key((stat.device, stat.inode)):
+            if not generation(stat.path, met.path) or self._followed.by_key((stat.device, stat.inode)):
                 continue
             file = self._open(met.log, stat, now)
             if file is None:

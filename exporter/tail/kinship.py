@@ -172,10 +172,14 @@ def early_copy(file: OpenFile, released: Tail) -> bool:
 
 
 def begins_like(file: OpenFile, tails: Iterable[Tail]) -> bool:
-    """Tell whether a file of which nothing was read yet begins as this one does. Raises ReadError."""
+    """Tell whether a file of which nothing was read yet begins as this one does. Raises ReadError for this one."""
     data = file.head()
-    heads = [other.file.head() for other in tails if other.fresh and other.file is not None]
-    return any(head and (head.startswith(data) or data.startswith(head)) for head in heads)
+    for other in tails:
+        with suppress(ReadError):  # what cannot be read is not known to begin so
+            head = other.file.head() if other.fresh and other.file is not None else b""
+            if head and (head.startswith(data) or data.startswith(head)):
+                return True
+    return False
 
 
 def copies(file: OpenFile, path: str) -> bool:

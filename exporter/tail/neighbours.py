@@ -8,6 +8,7 @@ declares nothing lost for a while.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,11 +60,20 @@ class Unreadable(Exception):  # noqa: N818  (a state, not a failure: counted whe
 
 
 class Neighbours:
-    """Looks at what lies beside logs. `rotated` are the globs in which each log's copies are sought, too."""
+    """Looks at what lies beside logs.
 
-    def __init__(self, rotated: Mapping[str, tuple[str, ...]], troubles: Troubles) -> None:
+    `rotated` are the globs in which each log's copies are sought, too, `globs` those of the logs themselves.
+    """
+
+    def __init__(
+        self,
+        rotated: Mapping[str, tuple[str, ...]],
+        troubles: Troubles,
+        globs: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         """Take where to look, and where to note what cannot be read."""
         self._rotated = rotated
+        self._names = {log: {Path(glob).name for glob in paths} for log, paths in (globs or {}).items()}
         self._troubles = troubles
         self._failed = False
         self._moved = False
@@ -113,17 +123,24 @@ class Neighbours:
         return best
 
     def written_since(self, log: str, path: str, since: float, wanted: Wanted, now: float) -> Iterator[Found]:
-        """Open the files named like generations of `path` that were written since a time, and are `wanted`.
+        """Open the files that were written since a time, and are `wanted`, in the order of `beside`.
 
+        They are named like generations of `path`, or stand beside it, named like the log's files are.
         Raises Unreadable at the end where some could not be read.
         """
         for stat in self._beside(log, path, now):
-            if stat.modified >= since and Path(stat.path).name.startswith(Path(path).name):
+            if stat.modified >= since and (generation(stat.path, path) or self._named(log, stat.path, path)):
                 found = self._examine(stat, wanted, now, log=log)
                 if found is not None:
                     yield found
         if self._failed:
             raise Unreadable
+
+    def _named(self, log: str, one: str, path: str) -> bool:
+        name = Path(one)
+        return name.parent == Path(path).parent and any(
+            fnmatchcase(name.name, names) for names in self._names.get(log, ())
+        )
 
     def _beside(self, log: str, path: str, now: float) -> list[FileStat]:
         self._failed = self._moved = False
@@ -164,7 +181,11 @@ class Neighbours:
         return None
 
 
+def generation(one: str, path: str) -> bool:
+    """Tell whether a path is named like a generation of another, whatever folder it is in."""
+    return Path(one).name.startswith(Path(path).name)
+
+
 def _like(stat: FileStat, tail: Tail) -> bool:
     """Tell whether a file is named like a generation of `tail`, or by a glob for copies."""
-    one, log = Path(stat.path), Path(tail.path)
-    return one.name.startswith(log.name) or one.parent != log.parent
+    return generation(stat.path, tail.path) or Path(stat.path).parent != Path(tail.path).parent

@@ -63,7 +63,7 @@ class Tracker:
         self._logs = logs
         self._followed = Followed(tails, {log.name: log.rotated for log in logs}, report)
         self._troubles = Troubles(report, warn)
-        neighbours = Neighbours(self._followed.rotated, self._troubles)
+        neighbours = Neighbours(self._followed.rotated, self._troubles, {log.name: log.paths for log in logs})
         self.content = Continuity(self._followed, neighbours, partial(self._open, inflate=True), report, warn)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}

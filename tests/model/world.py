@@ -56,7 +56,7 @@ class World:
         self.excused: set[int] = set()
         self.torn: set[int] = set()
         self.strangers: set[int] = set()
-        self.noticed: set[int] = set()
+        self.noticed: dict[int, Body] = {}
         self.destroyed = False
         self.shown: set[int] = set()
         self.now = 0.0
@@ -218,7 +218,7 @@ class World:
         copied = any(begun <= {number for number, _ in other.spans} for other in self.bodies)
         gone = self._lose(lost)
         if body.held and body.saved and begun <= self.shown and not copied:
-            self.noticed |= gone
+            self.noticed |= dict.fromkeys(gone, body)
         if body.piece is not None:
             self.torn.add(body.piece[0])
 
@@ -289,6 +289,7 @@ class World:
             ):
                 body.left = True
                 self._excuse(body.spans)
+        self.noticed = {number: body for number, body in self.noticed.items() if not self._finished(body)}
         self.active = self.folder if self.body is not None else None
         for body in self.bodies:
             if self.sighted(body) or (body.known and body.place is not None and not body.left):
@@ -306,6 +307,10 @@ class World:
                 body.copied = False
         if committed:
             self.save()
+
+    def _finished(self, body: Body) -> bool:
+        """Tell whether a file is gone that nobody held, and was idle for so long that its end is no loss."""
+        return body.place is None and not body.held and self.now - body.grown > HOLD
 
     def save(self) -> None:
         """Take note that the daemon has committed what it saw."""

@@ -264,13 +264,14 @@ def test_old_file_that_a_worker_still_writes_to(daemon: Stepper, logs: Path, *, 
 
 
 @pytest.mark.parametrize("rotated", [False, True], ids=["truncated", "renamed"])
-def test_new_content_before_a_deployment_while_off(tmp_path: Path, *, rotated: bool) -> None:
-    """What came to a log's place is read there, though `current` leads to another release by the next look."""
+@pytest.mark.parametrize("dated", [False, True], ids=["there", "under another name"])
+def test_new_content_before_a_deployment_while_off(tmp_path: Path, *, rotated: bool, dated: bool) -> None:
+    """What came to a log's place is read in its folder, though `current` leads to another release by the next look."""
     current, log = tmp_path / "current", tmp_path / "1" / "laravel.log"
     for release in "12":
         (tmp_path / release).mkdir()
     current.symlink_to("1")
-    with Stepper.following(tmp_path, f"{current}/laravel.log") as daemon:
+    with Stepper.following(tmp_path, f"{current}/laravel*.log") as daemon:
         append(log, records(0, 10))
         daemon.settle()
         daemon.stop()
@@ -279,6 +280,10 @@ def test_new_content_before_a_deployment_while_off(tmp_path: Path, *, rotated: b
         else:
             os.truncate(log, 0)
         append(log, records(10, 20))
+        if dated:
+            log.rename(log.with_name("laravel-1.log"))
+        elif not rotated:
+            os.utime(log.parent, (0, 0))  # no name changed there
         current.unlink()
         current.symlink_to("2")
         append(tmp_path / "2" / "laravel.log", records(20, 30))
