@@ -260,12 +260,14 @@ class Tracker:
         if tail.state == "copy":
             if stat.size > tail.size:
                 tail.grow(stat, now)
-            elif not links and now - tail.grown > UNLINKED_QUIET:
+            elif not links and stat.modified == tail.modified and now - tail.grown > UNLINKED_QUIET:
                 self._let_go(tail)
             return
         if tail.state == "active":
             self._followed.rotation(tail, rotation_kind(tail, links, taken))
             self.content.find_between(tail, tail.seen - _TICK, now)
+        if not links and tail.state != "unlinked":
+            tail.grown = now  # its silence begins here: what it was before was not looked at lately, perhaps
         state = "rotated" if links else "unlinked"
         tail.dirty = tail.dirty or tail.state != state
         tail.state = state  # type: ignore[assignment]  # one of two literals
