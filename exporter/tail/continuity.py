@@ -242,6 +242,7 @@ class Continuity:
             self._followed.rotation(tail, "truncated")
             if heir is None:
                 self._followed.loss(tail, cause, tail.unread)
+                self._followed.remember(tail)
             # Whatever was copied and truncated in turn after the content we know came after its copy.
             self.find_between(tail, tail.grown if heir is None else heir.modified, now, told=heir is None)
         tail.restart()
@@ -251,14 +252,17 @@ class Continuity:
         self.moved = True
         return True
 
-    def find_between(self, tail: Tail, since: float, now: float, *, told: bool = False) -> None:
+    def find_between(
+        self, tail: Tail, since: float, now: float, *, path: str | None = None, told: bool = False
+    ) -> None:
         """Follow what came to the path of `tail` and was rotated in turn since a time, none of which was seen there.
 
-        What cannot be read is tried again at the next looks, for a while; then it is a possible loss,
-        unless one was `told` already.
+        `path` is where it was, if it was moved. What cannot be read is tried again at the next looks,
+        for a while; then it is a possible loss, unless one was `told` already.
         """
-        if stirred(tail.path, since) or self._followed.rotated[tail.log]:
-            gap = self._gaps.setdefault(tail.path, Gap(tail, tail.path, since, now, told))
+        path = path or tail.path
+        if stirred(path, since) or self._followed.rotated[tail.log]:
+            gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told))
             self._fill(gap, now)
 
     def retry(self, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.catalogue import OWN
+from exporter.tail import fingerprint
 from exporter.tail.follow import LEFT, UNREAD, Tail
 
 if TYPE_CHECKING:
@@ -36,6 +37,18 @@ class Followed:
         self._next += 1
         self.tails.append(tail)
         return tail
+
+    def remember(self, lost: Tail) -> None:
+        """Keep what identifies content that is gone, read up to where it was: copies of it may be left.
+
+        No file has the device and inode 0. Content that cannot be told from other is not kept.
+        """
+        if lost.position >= fingerprint.CERTAIN:
+            kept = Tail(self._next, lost.log, lost.path, 0, 0, state="missing", grown=lost.grown, seen=lost.seen)
+            self._next += 1
+            kept.continue_from(lost)
+            kept.size = lost.position
+            self.tails.append(kept)
 
     def drop(self, tail: Tail) -> None:
         """Follow it no more."""

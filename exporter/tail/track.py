@@ -154,8 +154,8 @@ class Tracker:
             return
         if tail.log != log:
             tail.log, tail.dirty = log, True
-        if tail.state == "active" and tail.path != stat.path:
-            self._followed.rotation(tail, "renamed")
+        left, seen = tail.path, tail.seen
+        renamed = tail.state == "active" and left != stat.path
         tail.place(stat, now)
         if tail.state in {"missing", "rotated", "unlinked"}:
             tail.state, tail.dirty = "active", True
@@ -167,6 +167,9 @@ class Tracker:
         idle = stat.size == tail.position and stat.modified == tail.modified and now - tail.grown > HOLD
         if tail.file is None and not idle:
             self._reopen(tail, stat, now)
+        if renamed:
+            self._followed.rotation(tail, "renamed")
+            self.content.find_between(tail, seen - _TICK, now, path=left)
 
     def _returned(self, tail: Tail, stat: FileStat, now: float) -> bool:
         """Tell whether a file that was gone is what was sighted, and not another that has its inode now."""

@@ -116,3 +116,43 @@ def test_open_record_of_a_rotated_file_after_days_off(daemon: Stepper, logs: Pat
     daemon.start()
     daemon.settle()
     assert (daemon.created(), daemon.held(), daemon.losses()) == (1, 0, {})
+
+
+@pytest.mark.parametrize("glob", ["laravel*.log", "laravel*"], ids=["outside", "inside"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_early_copy_of_what_was_truncated(tmp_path: Path, logs: Path, glob: str, *, packed: bool) -> None:
+    """A copy of the beginning of what is gone without a full copy adds nothing, and the loss is told."""
+    log, copy = logs / "laravel.log", logs / "laravel.log.1"
+    with Stepper.following(tmp_path, f"{logs}/{glob}") as daemon:
+        written(log, daemon.now, records(0, 10))
+        written(copy, daemon.now, records(0, 10))
+        written(log, daemon.now, records(10, 12))
+        daemon.step()
+        os.truncate(log, 0)
+        if packed:
+            written(logs / "laravel.log.1.gz", daemon.now, gzip.compress(copy.read_bytes()))
+            copy.unlink()
+        daemon.step(0.02)
+        written(log, daemon.now, records(20, 25))
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()["possible_losses_total{app,truncated}"]) == (17, 1)
+
+
+@pytest.mark.parametrize("glob", ["laravel*.log", "laravel*"], ids=["outside", "inside"])
+def test_rotated_again_after_a_rename_inside_the_glob(tmp_path: Path, logs: Path, glob: str) -> None:
+    """What came to the place of a file that was renamed inside the glob is read from the copy that was made of it."""
+    log = logs / "laravel.log"
+    with Stepper.following(tmp_path, f"{logs}/{glob}") as daemon:
+        written(log, daemon.now, records(0, 10))
+        daemon.settle()
+        daemon.stop()
+        log.rename(logs / "laravel-1.log")
+        written(log, daemon.now, records(10, 15))
+        written(logs / "laravel.log.1", daemon.now, records(10, 15))
+        os.truncate(log, 0)
+        daemon.advance(2.0)
+        daemon.start()
+        daemon.settle()
+        written(log, daemon.now, records(15, 20))
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()) == (20, {})
