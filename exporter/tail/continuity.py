@@ -164,7 +164,7 @@ class Continuity:
 
         True also while one that it may be a copy of cannot be read, for a while.
         """
-        for known in kinship.relatives(tail, data, self._followed.tails):
+        for known in kinship.closest(tail, kinship.relatives(tail, data, self._followed.tails)):
             try:
                 if self._relate_to(tail, stat, known, now, others_read=others_read):
                     return True

@@ -7,6 +7,7 @@ it is a copy, whose bytes count once, in the original. Below 256 bytes content p
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -73,6 +74,23 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
         and fingerprint.agrees(other.head, data)
     ]
     return sorted(known, key=lambda other: other.position, reverse=True)
+
+
+def closest(tail: Tail, known: list[Tail]) -> list[Tail]:
+    """Order files that begin like `tail` by how many of its bytes they hold: it parts last from its own original.
+
+    One that cannot be read comes first, since it may be that. Raises ReadError for `tail` itself.
+    """
+    return sorted(known, key=lambda one: _shared(tail, one), reverse=True) if len(known) > 1 else known
+
+
+def _shared(tail: Tail, known: Tail) -> float:
+    try:
+        if intact(known):
+            return common_length(tail, known) or 0
+    except Unreadable:
+        return math.inf
+    return known.position if holds(tail, known) else 0
 
 
 def common_length(tail: Tail, original: Tail) -> int | None:

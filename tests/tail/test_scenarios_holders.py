@@ -156,3 +156,15 @@ def test_rotated_again_after_a_rename_inside_the_glob(tmp_path: Path, logs: Path
         written(log, daemon.now, records(15, 20))
         daemon.settle()
         assert (daemon.created(), daemon.losses()) == (20, {})
+
+
+def test_copy_of_a_longer_copy_whose_original_grew_too(wide: Stepper, logs: Path) -> None:
+    """Of two equal copies that hold more than their original, which went on as well, one is read."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    wide.settle()
+    append(log, records(20, 22))
+    for name in ("laravel.log.1", "laravel.log.2"):
+        append(logs / name, records(0, 15))
+    wide.settle()
+    assert (wide.created(), wide.losses()) == (17, {})
