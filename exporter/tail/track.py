@@ -68,6 +68,7 @@ class Tracker:
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
+        self._overdue: set[int] = set()
         self._at_end: dict[tuple[int, int], int] = {}
         self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
 
@@ -317,10 +318,13 @@ class Tracker:
 
     def _forget(self, now: float) -> None:
         """Let go of files that are finished."""
+        self._overdue &= {tail.id for tail in self.tails}
         for tail in list(self.tails):
             idle = now - max(tail.grown, tail.seen)
-            if tail.state == "unlinked" and idle > UNLINKED_QUIET:
+            if tail.state == "unlinked" and idle > UNLINKED_QUIET and (tail.judged or tail.id in self._overdue):
                 self._gone(tail)
+            elif tail.state == "unlinked" and idle > UNLINKED_QUIET:
+                self._overdue.add(tail.id)  # once more: that it was silent was not looked at, or commits fail
             elif idle > (HOLD if tail.state == "missing" and not tail.inode else FORGET):
                 self._followed.drop(tail)
             elif self.content.finished(tail):  # its row stays: what it holds is not to be counted again
