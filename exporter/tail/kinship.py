@@ -37,6 +37,11 @@ def is_compressed(data: bytes) -> bool:
     return data.startswith(COMPRESSED_MARKS)
 
 
+def is_no_text(data: bytes) -> bool:
+    """Tell whether a file that begins with `data` is none that is read as a log."""
+    return is_utf16(data) or is_compressed(data)
+
+
 def intact(tail: Tail) -> bool:
     """Tell whether the file is open and still holds what was read of it. Raises Unreadable."""
     if tail.file is None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exporter.tail import fingerprint
+from exporter.tail import fingerprint, kinship
 from exporter.tail.continuity import Continuity
 from exporter.tail.discover import discover, listing_problem
 from exporter.tail.files import OpenFile, ReadError, Vanished
@@ -149,7 +149,9 @@ class Tracker:
                 tail.measure(now)
 
     def _sighted(self, log: str, tail: Tail, stat: FileStat, now: float) -> None:
-        if tail.state in {"missing", "unlinked"} and tail.file is None and not self._returned(tail, stat, now):
+        gone = tail.state in {"missing", "unlinked"} and tail.file is None
+        aside = tail.state in UNREAD and (stat.path, stat.modified) != (tail.path, tail.modified)
+        if (gone or aside) and not self._same(tail, stat, now):
             self._gone(tail)
             self._unknown(log, stat, now)
             return
@@ -161,10 +163,7 @@ class Tracker:
         if tail.state in {"missing", "rotated", "unlinked"}:
             tail.state, tail.dirty = "active", True
         if tail.state in UNREAD:
-            if stat.size >= tail.size:
-                return
-            tail.state, tail.size = "active", 0
-            tail.restart()
+            return
         idle = stat.size == tail.position and stat.modified == tail.modified and now - tail.grown > HOLD
         if tail.file is None and not idle:
             self._reopen(tail, stat, now)
@@ -172,15 +171,19 @@ class Tracker:
             self._followed.rotation(tail, "renamed")
             self.content.find_between(tail, seen - _TICK, now, path=left)
 
-    def _returned(self, tail: Tail, stat: FileStat, now: float) -> bool:
-        """Tell whether a file that was gone is what was sighted, and not another that has its inode now."""
-        file = self._open(tail.log, stat, now, inflate=True)
+    def _same(self, tail: Tail, stat: FileStat, now: float) -> bool:
+        """Tell whether a file that was gone or put aside is what was sighted, not another that has its inode now."""
+        unread = tail.state in UNREAD and not tail.position
+        file = self._open(tail.log, stat, now, inflate=not unread)
         if file is None:
             return True  # not to be told at present
         try:
-            return file.holds(tail.head, tail.tail, tail.position)
+            same = kinship.is_no_text(file.head()) if unread else file.holds(tail.head, tail.tail, tail.position)
         finally:
             file.close()
+        if same and tail.state in UNREAD:
+            tail.modified = stat.modified
+        return same
 
     def _gone(self, tail: Tail) -> None:
         """Give up a file that is gone for good; what content it had stays known, since copies of it may be left."""

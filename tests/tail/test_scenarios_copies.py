@@ -254,3 +254,26 @@ def test_half_written_gzip(daemon: Stepper, logs: Path) -> None:
     daemon.settle()
     assert daemon.created() == 400
     assert daemon.losses() == {}
+
+
+@pytest.mark.parametrize("finished", [False, True], ids=["put aside", "read to its end"])
+@pytest.mark.parametrize("glob", ["laravel*.log", "laravel*"], ids=["outside", "inside"])
+def test_inode_of_a_compressed_file_used_again(tmp_path: Path, logs: Path, glob: str, *, finished: bool) -> None:
+    """A log on the inode of a compressed file that is gone is read from its beginning."""
+    log, packed = logs / "laravel.log", logs / "laravel.log.1.gz"
+    with Stepper.following(tmp_path, f"{logs}/{glob}") as daemon:
+        append(log, records(0, 10))
+        daemon.settle()
+        if finished:
+            daemon.stop()
+            packed.write_bytes(gzip.compress(log.read_bytes()))
+            log.unlink()
+            daemon.start()
+        else:
+            packed.write_bytes(gzip.compress(records(100, 110)))
+        daemon.settle()
+        packed.write_bytes(records(10, 40))
+        packed.rename(logs / "laravel-new.log")
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()) == (40, {})
+        assert daemon.states()["laravel-new.log"] == "active"
