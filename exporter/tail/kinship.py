@@ -76,7 +76,7 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
         and not other.fresh
         and other.position >= fingerprint.CERTAIN
         and other.state != "copy"
-        and fingerprint.agrees(other.head, data)
+        and fingerprint.alike(other.head, data)
     ]
     return sorted(known, key=lambda other: other.position, reverse=True)
 
@@ -166,7 +166,7 @@ def met(file: OpenFile, tails: Iterable[Tail]) -> Meeting:
     "part" where it is taken for an early copy of one that is not; "" where it is new.
     """
     data = file.head()
-    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.agrees(one.head, data)]
+    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.alike(one.head, data)]
     if len(data) < fingerprint.CERTAIN or not known:
         return ""
     if any(file.holds(one.head, one.tail, one.position) or _begins_open(file, one) for one in known):
@@ -189,7 +189,9 @@ def early_copy(file: OpenFile, released: Tail) -> bool:
     other grew last; what only begins alike, as one day's log like another's, was written after. A
     compressed file is older than its time says while it is being made. Raises ReadError.
     """
-    if released.file is not None or file.read(1, released.position - 1):
+    if released.file is not None or not fingerprint.agrees(released.head, file.head()):
+        return False
+    if file.read(1, released.position - 1):
         return False
     return file.stat().modified <= released.grown or (isinstance(file, InflatedFile) and not file.complete)
 

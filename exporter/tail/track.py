@@ -236,6 +236,8 @@ class Tracker:
     def _unsighted(self, tail: Tail, taken: frozenset[str], now: float) -> None:
         if tail.log not in self._followed.rotated or tail.state == "missing":
             return
+        if tail.state == "copy" and tail.file is None and now - tail.grown <= HOLD:
+            kinship.reopen(tail)  # its worker may go on with it
         if tail.state in UNREAD or (tail.state == "copy" and tail.file is None):
             if not (tail.state == "compressed" and tail.position):
                 self._followed.drop(tail)

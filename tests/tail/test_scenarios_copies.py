@@ -277,3 +277,24 @@ def test_inode_of_a_compressed_file_used_again(tmp_path: Path, logs: Path, glob:
         daemon.settle()
         assert (daemon.created(), daemon.losses()) == (40, {})
         assert daemon.states()["laravel-new.log"] == "active"
+
+
+def test_copy_out_of_sight_that_grows_after_a_restart(tmp_path: Path) -> None:
+    """What a worker writes to a copy in the folder of an earlier release is counted over a restart, too."""
+    current = tmp_path / "current"
+    for release in "12":
+        (tmp_path / release).mkdir()
+    current.symlink_to("1")
+    with Stepper.following(tmp_path, f"{current}/laravel*.log") as daemon:
+        append(tmp_path / "1" / "laravel.log", records(0, 10))
+        daemon.settle()
+        append(tmp_path / "1" / "laravel-1.log", records(0, 10))
+        daemon.settle()
+        current.unlink()
+        current.symlink_to("2")
+        daemon.settle()
+        daemon.crash()
+        daemon.settle()
+        append(tmp_path / "1" / "laravel-1.log", records(10, 12))
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()) == (12, {})
