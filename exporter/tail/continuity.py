@@ -6,16 +6,17 @@ positions and is counted in the same transaction with them.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporter.catalogue import OWN
 from exporter.records.carry import Carry
 from exporter.tail import fingerprint, kinship
 from exporter.tail.discover import beside, stirred
+from exporter.tail.files import ReadError
 from exporter.tail.follow import UNREAD
+from exporter.tail.heirs import Heirs
 from exporter.tail.inflate import InflatedFile
-from exporter.tail.neighbours import PATIENCE, Gap, Unreadable
+from exporter.tail.neighbours import PATIENCE, Gap, Unreadable, generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ class Continuity:
         self._gaps: dict[str, Gap] = {}
         self._followed = followed
         self._neighbours = neighbours
+        self._heirs = Heirs(followed, neighbours)
         self._open = opening
         self._report = report
         self._warn = warn
@@ -162,7 +164,7 @@ class Continuity:
 
         True also while one that it may be a copy of cannot be read, for a while.
         """
-        for known in kinship.relatives(tail, data, self._followed.tails):
+        for known in kinship.closest(tail, kinship.relatives(tail, data, self._followed.tails)):
             try:
                 if self._relate_to(tail, stat, known, now, others_read=others_read):
                     return True
@@ -175,11 +177,8 @@ class Continuity:
         if known.file is None:
             kinship.reopen(known)
         if known.file is None:
-            if kinship.holds(tail, known):
-                self._continue(tail, known)
-                self._followed.drop(known)
-                return True
-        elif not kinship.intact(known):
+            return self._relate_to_released(tail, stat, known)
+        if not kinship.intact(known):
             # Truncated, and not looked at since: its copy takes its place before it is read as new.
             self.replaced(known, now, "truncated")
             if not tail.fresh and tail.state != "copy":
@@ -187,7 +186,7 @@ class Continuity:
         common = kinship.common_length(tail, known)
         if common is None or common < tail.position:
             return False
-        if common < stat.size and known.file is not None and known.file.stat().size == common:
+        if common < stat.size and known.file.stat().size == common:
             # It holds all of the known one and more: it goes on with the record that is open there.
             if known.position == common:
                 self._exchange(tail, known)
@@ -196,6 +195,17 @@ class Continuity:
                 return False
         self.begin_at(tail, common)
         tail.state = "copy" if common == stat.size else _apart(tail)
+        return True
+
+    def _relate_to_released(self, tail: Tail, stat: FileStat, known: Tail) -> bool:
+        if kinship.holds(tail, known):
+            self._continue(tail, known)
+            self._followed.drop(known)
+            return True
+        if tail.file is None or not kinship.early_copy(tail.file, known):
+            return False
+        self.begin_at(tail, stat.size)
+        tail.state = "copy"
         return True
 
     def _exchange(self, longer: Tail, shorter: Tail) -> None:
@@ -232,6 +242,7 @@ class Continuity:
             self._followed.rotation(tail, "truncated")
             if heir is None:
                 self._followed.loss(tail, cause, tail.unread)
+                self._followed.remember(tail)
             # Whatever was copied and truncated in turn after the content we know came after its copy.
             self.find_between(tail, tail.grown if heir is None else heir.modified, now, told=heir is None)
         tail.restart()
@@ -241,14 +252,17 @@ class Continuity:
         self.moved = True
         return True
 
-    def find_between(self, tail: Tail, since: float, now: float, *, told: bool = False) -> None:
+    def find_between(
+        self, tail: Tail, since: float, now: float, *, path: str | None = None, told: bool = False
+    ) -> None:
         """Follow what came to the path of `tail` and was rotated in turn since a time, none of which was seen there.
 
-        What cannot be read is tried again at the next looks, for a while; then it is a possible loss,
-        unless one was `told` already.
+        `path` is where it was, if it was moved. What cannot be read is tried again at the next looks,
+        for a while; then it is a possible loss, unless one was `told` already.
         """
-        if stirred(tail.path, since) or self._followed.rotated[tail.log]:
-            gap = self._gaps.setdefault(tail.path, Gap(tail, tail.path, since, now, told))
+        path = path or tail.path
+        if stirred(path, since) or self._followed.rotated[tail.log]:
+            gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told))
             self._fill(gap, now)
 
     def retry(self, now: float) -> None:
@@ -258,9 +272,10 @@ class Continuity:
 
     def _fill(self, gap: Gap, now: float) -> None:
         tail, met = gap.tail, set[str]()
-        unseen = self._unseen(gap, met)
+        unseen = self._unseen(gap, met, now)
         try:
             for stat, file in self._neighbours.written_since(tail.log, gap.path, gap.since, unseen, now):
+                self._followed.take_up((stat.device, stat.inode))
                 found = self._followed.add(tail.log, stat, file, now)
                 found.state = "rotated"
                 if stat.path not in met:
@@ -276,13 +291,15 @@ class Continuity:
                 return  # what is sought once more before the end is no other loss
         del self._gaps[gap.path]
 
-    def _unseen(self, gap: Gap, met: set[str]) -> Callable[[FileStat, OpenFile], bool]:
+    def _unseen(self, gap: Gap, met: set[str], now: float) -> Callable[[FileStat, OpenFile], bool]:
         """Return a test of whether a file is followed by nobody yet, which notes the paths of copies in `met`."""
         there = gap.path if gap.path in self.sighted else None
         unheld = gap.tail if gap.tail.file is None else None  # its inode may hold other content by now
 
         def test(stat: FileStat, file: OpenFile) -> bool:
-            if stat.path == there or self._known(stat, file, unheld):
+            if stat.path == there or (stat.path in self.sighted and not generation(stat.path, gap.path)):
+                return False  # followed by itself
+            if self._known(stat, file, unheld, gap.since, now):
                 return False
             if there is not None and kinship.copies(file, there):
                 return False
@@ -299,14 +316,18 @@ class Continuity:
         Else one that a worker still writes to would be taken at the next rotation for content that
         came since, and be counted from its beginning. Raises ReadError.
         """
-        name = Path(met.path).name
         for stat in beside(met.path, self._followed.rotated[met.log]).files:
-            if not Path(stat.path).name.startswith(name) or self._followed.by_key((stat.device, stat.inode)):
+            if not generation(stat.path, met.path) or self._followed.by_key((stat.device, stat.inode)):
                 continue
             file = self._open(met.log, stat, now)
             if file is None:
                 continue
-            if file.inflated or kinship.begins_like(file, self._followed.tails):
+            try:
+                known = file.inflated or kinship.begins_like(file, self._followed.tails)
+            except ReadError:
+                file.close()
+                raise
+            if known:
                 file.close()
                 continue
             found = self._followed.add(met.log, stat, file, now)
@@ -314,13 +335,17 @@ class Continuity:
             self.begin_at_end(found, stat.size)
             found.grown = stat.modified
 
-    def _known(self, stat: FileStat, file: OpenFile, but: Tail | None) -> bool:
-        """Tell whether what was opened is followed, and not another file on the inode of one that is gone."""
+    def _known(self, stat: FileStat, file: OpenFile, but: Tail | None, since: float, now: float) -> bool:
+        """Tell whether what was opened is followed, and not another file on the inode of one that is gone.
+
+        Nor one that was put aside for its compression since a time: it may hold what is sought.
+        """
         for other in self._followed.tails:
             if other is but or other.key != (stat.device, stat.inode) or (other.file is None and other.state in _GONE):
                 continue
-            refused = other.state in UNREAD and not other.position
-            if other.file is not None or refused or file.holds(other.head, other.tail, other.position):
+            if other.state in UNREAD and not other.position:
+                return not (file.inflated and since <= other.begun <= now)  # not after now: by a clock set back since
+            if other.file is not None or file.holds(other.head, other.tail, other.position):
                 return True
         return False
 
@@ -330,51 +355,15 @@ class Continuity:
         Raises Unreadable while the file itself was found and cannot be read, and for a while where
         something cannot be read that may be its copy. Raises ReadError.
         """
-        failure = None
-        for seek in (self._heir_among_known, self._heir_beside):
-            try:
-                heir = seek(lost, now)
-            except Unreadable as error:
-                failure = error
-                continue
-            if heir is not None:
-                self._continue(heir, lost)
-                self._note_shortfall(lost, heir)
-                return heir
-        if failure is not None and (failure.there or self._postpones(lost, now)):
-            raise failure
-        return None
-
-    def _heir_among_known(self, lost: Tail, _now: float) -> Tail | None:
-        heir = kinship.find_heir(lost, self._followed.tails)
-        if heir is not None and heir.file is not None:
-            stat = heir.file.stat()
-            heir.size, heir.modified = stat.size, stat.modified
-        return heir
-
-    def _heir_beside(self, lost: Tail, now: float) -> Tail | None:
-        followed = self._followed
-        # What is not open may be gone, and its inode be that of the copy: its content decides.
-        held = {other.key for other in followed.tails if other.file is not None}
-        found = self._neighbours.copy_of(lost, held, now)
-        if found is None:
+        try:
+            heir = self._heirs.find(lost, now)
+        except Unreadable as error:
+            if error.there or self._postpones(lost, now):
+                raise
             return None
-        for other in list(followed.tails):
-            if other is not lost and other.key == (found[0].device, found[0].inode):
-                if other.state in {"active", "rotated"}:
-                    followed.loss(other, "deleted", other.unread)
-                followed.drop(other)
-        heir = followed.add(lost.log, *found, lost.grown)
-        heir.state = "rotated"
-        heir.seen, heir.size = lost.seen, lost.size
-        heir.grow(found[0], now)  # else what lay idle for long would be let go before its rest is read
+        if heir is not None:
+            self._continue(heir, lost)
         return heir
-
-    def _note_shortfall(self, lost: Tail, heir: Tail) -> None:
-        """Count what was known to stand in a lost file beyond the end of its copy."""
-        missing = lost.size - heir.size
-        if missing > 0 and heir.file is not None and not heir.file.inflated:
-            self._followed.loss(lost, "truncated", missing)
 
     def finished(self, tail: Tail) -> bool:
         """Tell whether nothing more can come of a file that was compressed away."""
@@ -383,5 +372,7 @@ class Continuity:
 
 
 def _apart(tail: Tail) -> State:
-    """Return the state of a file that is no copy, or none any more."""
-    return "active" if tail.state == "copy" else tail.state
+    """Return the state of a file that is no copy, or none any more. Raises ReadError."""
+    if tail.state != "copy":
+        return tail.state
+    return "unlinked" if tail.file is not None and not tail.file.stat().links else "active"

@@ -114,9 +114,9 @@ def beside(path: str, globs: Iterable[str]) -> Beside:
 
 
 def stirred(path: str, since: float) -> bool:
-    """Tell whether names in the directory of `path` may have changed since a time (Unix seconds)."""
+    """Tell whether `path`, or names in its directory, may have changed since a time (Unix seconds)."""
     try:
-        return os.stat(Path(path).parent).st_mtime >= since  # noqa: PTH116  (as in tail.files)
+        return any(os.stat(one).st_mtime >= since for one in (Path(path).parent, path))  # noqa: PTH116  (as in tail.files)
     except OSError:
         return True
 

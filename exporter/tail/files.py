@@ -148,6 +148,10 @@ class OpenFile:
         """Tell whether the file has this head, and these bytes before `position`."""
         return fingerprint.same_head(head, self.head()) and self.tail(position) == tail
 
+    def extent(self) -> int:
+        """Return how many bytes of content there are; a compressed file is read to its end for it. Raises ReadError."""
+        return self.stat().size
+
     def close(self) -> None:
         """Release the descriptor."""
         os.close(self.descriptor)

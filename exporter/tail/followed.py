@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.catalogue import OWN
-from exporter.tail.follow import LEFT, Tail
+from exporter.tail import fingerprint
+from exporter.tail.follow import LEFT, UNREAD, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,11 +38,28 @@ class Followed:
         self.tails.append(tail)
         return tail
 
+    def remember(self, lost: Tail) -> None:
+        """Keep what identifies content that is gone, read up to where it was: copies of it may be left.
+
+        No file has the device and inode 0. Content that cannot be told from other is not kept.
+        """
+        if lost.position >= fingerprint.CERTAIN:
+            kept = Tail(self._next, lost.log, lost.path, 0, 0, state="missing", grown=lost.grown, seen=lost.seen)
+            self._next += 1
+            kept.continue_from(lost)
+            kept.size = lost.position
+            self.tails.append(kept)
+
     def drop(self, tail: Tail) -> None:
         """Follow it no more."""
         tail.close()
         self.tails.remove(tail)
         self.gone.append(tail.id)
+
+    def take_up(self, key: tuple[int, int]) -> None:
+        """Forget that the file with this device and inode was put aside unread: it is to be followed after all."""
+        for tail in [one for one in self.tails if one.key == key and one.state in UNREAD and not one.position]:
+            self.drop(tail)
 
     def by_key(self, key: tuple[int, int]) -> Tail | None:
         """Return the file with this device and inode."""

@@ -6,7 +6,9 @@ as one open record can need again. A file that is still being compressed is read
 
 from __future__ import annotations
 
+import sys
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -58,6 +60,12 @@ class InflatedFile(OpenFile):
         found = super().stat()
         self._inflate(self._reach + 1)
         return replace(found, size=self._end)
+
+    def extent(self) -> int:
+        """Return how many bytes of content can be restored at present. Raises ReadError."""
+        with suppress(ContentError):  # what stands before the damage is content
+            self._inflate(sys.maxsize)
+        return self._end
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill `buffer` from the content's `offset`; return the bytes read. Raises ReadError."""

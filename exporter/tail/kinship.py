@@ -7,11 +7,13 @@ it is a copy, whose bytes count once, in the original. Below 256 bytes content p
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from exporter.tail import fingerprint
 from exporter.tail.files import UTF16_MARKS, OpenFile, ReadError, Vanished
+from exporter.tail.inflate import InflatedFile
 from exporter.tail.neighbours import Unreadable
 from exporter.tail.parting import own_part, parting
 
@@ -33,6 +35,11 @@ def is_utf16(data: bytes) -> bool:
 def is_compressed(data: bytes) -> bool:
     """Tell whether a file that begins with `data` is compressed."""
     return data.startswith(COMPRESSED_MARKS)
+
+
+def is_no_text(data: bytes) -> bool:
+    """Tell whether a file that begins with `data` is none that is read as a log."""
+    return is_utf16(data) or is_compressed(data)
 
 
 def intact(tail: Tail) -> bool:
@@ -69,9 +76,26 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
         and not other.fresh
         and other.position >= fingerprint.CERTAIN
         and other.state != "copy"
-        and fingerprint.agrees(other.head, data)
+        and fingerprint.alike(other.head, data)
     ]
     return sorted(known, key=lambda other: other.position, reverse=True)
+
+
+def closest(tail: Tail, known: list[Tail]) -> list[Tail]:
+    """Order files that begin like `tail` by how many of its bytes they hold: it parts last from its own original.
+
+    One that cannot be read comes first, since it may be that. Raises ReadError for `tail` itself.
+    """
+    return sorted(known, key=lambda one: _shared(tail, one), reverse=True) if len(known) > 1 else known
+
+
+def _shared(tail: Tail, known: Tail) -> float:
+    try:
+        if intact(known):
+            return common_length(tail, known) or 0
+    except Unreadable:
+        return math.inf
+    return known.position if holds(tail, known) else 0
 
 
 def common_length(tail: Tail, original: Tail) -> int | None:
@@ -112,43 +136,75 @@ def reopen(known: Tail) -> None:
 
 
 def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
-    """Find the known file, not read yet, that holds the content of `lost` up to its position.
+    """Find the known file, not read yet, that holds the content of `lost` up to its position, and most of all.
 
     Raises Unreadable where none is found, and one cannot be read at present.
     """
     failed = False
+    best: Tail | None = None
     for other in tails if lost.position >= fingerprint.CERTAIN else ():
         if other is not lost and (other.fresh or other.state == "copy"):
             try:
-                if holds(other, lost):
-                    return other
+                if holds(other, lost) and (best is None or extent(other) > extent(best)):
+                    best = other
             except ReadError:
                 failed = True
-    if failed:
+    if best is None and failed:
         raise Unreadable
-    return None
+    return best
+
+
+def extent(tail: Tail) -> int:
+    """Return how many bytes of content an open file has, however far it is read; 0 for another. Raises ReadError."""
+    return 0 if tail.file is None else tail.file.extent()
 
 
 def met(file: OpenFile, tails: Iterable[Tail]) -> Meeting:
-    """Tell what an open file, which content can tell from others, has of what was read before. Raises ReadError.
+    """Tell what an open file, which content can tell from others', has of what was read before. Raises ReadError.
 
-    "all" of what was read of a known file, "part" where it is shorter and begins like one that is
-    not open to be compared with, "" where it is new.
+    "all" of what was read of a known file, or all that it has is the beginning of one that is open;
+    "part" where it is taken for an early copy of one that is not; "" where it is new.
     """
     data = file.head()
-    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.agrees(one.head, data)]
+    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.alike(one.head, data)]
     if len(data) < fingerprint.CERTAIN or not known:
         return ""
-    if any(file.holds(one.head, one.tail, one.position) for one in known):
+    if any(file.holds(one.head, one.tail, one.position) or _begins_open(file, one) for one in known):
         return "all"
-    return "part" if any(one.file is None and not file.read(1, one.position - 1) for one in known) else ""
+    return "part" if any(early_copy(file, one) for one in known) else ""
+
+
+def _begins_open(file: OpenFile, known: Tail) -> bool:
+    """Tell whether all that a file has is the beginning of a known one that is open and intact."""
+    if known.file is None or not intact(known) or file.read(1, known.position):
+        return False
+    size = file.extent()
+    return size <= known.file.stat().size and parting(file, known.file, size) == size
+
+
+def early_copy(file: OpenFile, released: Tail) -> bool:
+    """Tell whether a file that begins like one that is not open any more is taken for an early copy of it.
+
+    A shorter one can be compared at its head only. What was copied early was written before the
+    other grew last; what only begins alike, as one day's log like another's, was written after. A
+    compressed file is older than its time says while it is being made. Raises ReadError.
+    """
+    if released.file is not None or not fingerprint.agrees(released.head, file.head()):
+        return False
+    if file.read(1, released.position - 1):
+        return False
+    return file.stat().modified <= released.grown or (isinstance(file, InflatedFile) and not file.complete)
 
 
 def begins_like(file: OpenFile, tails: Iterable[Tail]) -> bool:
-    """Tell whether a file of which nothing was read yet begins as this one does. Raises ReadError."""
+    """Tell whether a file of which nothing was read yet begins as this one does. Raises ReadError for this one."""
     data = file.head()
-    heads = [other.file.head() for other in tails if other.fresh and other.file is not None]
-    return any(head and (head.startswith(data) or data.startswith(head)) for head in heads)
+    for other in tails:
+        with suppress(ReadError):  # what cannot be read is not known to begin so
+            head = other.file.head() if other.fresh and other.file is not None else b""
+            if head and (head.startswith(data) or data.startswith(head)):
+                return True
+    return False
 
 
 def copies(file: OpenFile, path: str) -> bool:

@@ -8,6 +8,7 @@ declares nothing lost for a while.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,11 +60,20 @@ class Unreadable(Exception):  # noqa: N818  (a state, not a failure: counted whe
 
 
 class Neighbours:
-    """Looks at what lies beside logs. `rotated` are the globs in which each log's copies are sought, too."""
+    """Looks at what lies beside logs.
 
-    def __init__(self, rotated: Mapping[str, tuple[str, ...]], troubles: Troubles) -> None:
+    `rotated` are the globs in which each log's copies are sought, too, `globs` those of the logs themselves.
+    """
+
+    def __init__(
+        self,
+        rotated: Mapping[str, tuple[str, ...]],
+        troubles: Troubles,
+        globs: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         """Take where to look, and where to note what cannot be read."""
         self._rotated = rotated
+        self._names = {log: {Path(glob).name for glob in paths} for log, paths in (globs or {}).items()}
         self._troubles = troubles
         self._failed = False
         self._moved = False
@@ -71,8 +81,9 @@ class Neighbours:
     def copy_of(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
         """Find the file that holds the content of `lost` up to its position, and open it. Raises Unreadable.
 
-        Files with a key in `held` are followed already. Below 256 bytes only the same inode is taken.
-        Compressed files come last, since their originals may still be there.
+        That is the file itself, by its inode, else the one that holds most; among equals no compressed
+        one, whose original may still be there, and the newest. Files with a key in `held` are followed
+        already. Below 256 bytes only the same inode is taken.
         """
         for _ in range(_SEARCHES):
             found = self._search(lost, held, now)
@@ -85,8 +96,12 @@ class Neighbours:
         return None
 
     def _search(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
-        def holds_it(_: FileStat, file: OpenFile) -> bool:
-            return file.holds(lost.head, lost.tail, lost.position)
+        best: Found | None = None
+
+        def holds_more(_: FileStat, file: OpenFile) -> bool:
+            return file.holds(lost.head, lost.tail, lost.position) and (
+                best is None or file.extent() > best[1].extent()
+            )
 
         certain = lost.position >= fingerprint.CERTAIN
         candidates = [stat for stat in self._beside(lost.log, lost.path, now) if (stat.device, stat.inode) not in held]
@@ -96,25 +111,36 @@ class Neighbours:
             if not same and not certain:
                 continue
             failed = self._failed
-            found = self._examine(stat, holds_it, now, log=lost.log if same or _like(stat, lost) else None)
-            if found is not None:
+            found = self._examine(stat, holds_more, now, log=lost.log if same or _like(stat, lost) else None)
+            if same and found is not None:
                 return found
             if same and self._failed and not failed:
                 raise Unreadable(there=True)
-        return None
+            if found is not None:
+                if best is not None:
+                    best[1].close()
+                best = found
+        return best
 
     def written_since(self, log: str, path: str, since: float, wanted: Wanted, now: float) -> Iterator[Found]:
-        """Open the files named like generations of `path` that were written since a time, and are `wanted`.
+        """Open the files that were written since a time, and are `wanted`, in the order of `beside`.
 
+        They are named like generations of `path`, or stand beside it, named like the log's files are.
         Raises Unreadable at the end where some could not be read.
         """
         for stat in self._beside(log, path, now):
-            if stat.modified >= since and Path(stat.path).name.startswith(Path(path).name):
+            if stat.modified >= since and (generation(stat.path, path) or self._named(log, stat.path, path)):
                 found = self._examine(stat, wanted, now, log=log)
                 if found is not None:
                     yield found
         if self._failed:
             raise Unreadable
+
+    def _named(self, log: str, one: str, path: str) -> bool:
+        name = Path(one)
+        return name.parent == Path(path).parent and any(
+            fnmatchcase(name.name, names) for names in self._names.get(log, ())
+        )
 
     def _beside(self, log: str, path: str, now: float) -> list[FileStat]:
         self._failed = self._moved = False
@@ -155,7 +181,11 @@ class Neighbours:
         return None
 
 
+def generation(one: str, path: str) -> bool:
+    """Tell whether a path is named like a generation of another, whatever folder it is in."""
+    return Path(one).name.startswith(Path(path).name)
+
+
 def _like(stat: FileStat, tail: Tail) -> bool:
     """Tell whether a file is named like a generation of `tail`, or by a glob for copies."""
-    one, log = Path(stat.path), Path(tail.path)
-    return one.name.startswith(log.name) or one.parent != log.parent
+    return generation(stat.path, tail.path) or Path(stat.path).parent != Path(tail.path).parent

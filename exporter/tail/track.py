@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exporter.tail import fingerprint
+from exporter.tail import fingerprint, kinship
 from exporter.tail.continuity import Continuity
 from exporter.tail.discover import discover, listing_problem
 from exporter.tail.files import OpenFile, ReadError, Vanished
@@ -63,11 +63,12 @@ class Tracker:
         self._logs = logs
         self._followed = Followed(tails, {log.name: log.rotated for log in logs}, report)
         self._troubles = Troubles(report, warn)
-        neighbours = Neighbours(self._followed.rotated, self._troubles)
+        neighbours = Neighbours(self._followed.rotated, self._troubles, {log.name: log.paths for log in logs})
         self.content = Continuity(self._followed, neighbours, partial(self._open, inflate=True), report, warn)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
+        self._overdue: set[int] = set()
         self._at_end: dict[tuple[int, int], int] = {}
         self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
 
@@ -148,35 +149,41 @@ class Tracker:
                 tail.measure(now)
 
     def _sighted(self, log: str, tail: Tail, stat: FileStat, now: float) -> None:
-        if tail.state in {"missing", "unlinked"} and tail.file is None and not self._returned(tail, stat, now):
+        gone = tail.state in {"missing", "unlinked"} and tail.file is None
+        aside = tail.state in UNREAD and (stat.path, stat.modified) != (tail.path, tail.modified)
+        if (gone or aside) and not self._same(tail, stat, now):
             self._gone(tail)
             self._unknown(log, stat, now)
             return
         if tail.log != log:
             tail.log, tail.dirty = log, True
-        if tail.state == "active" and tail.path != stat.path:
-            self._followed.rotation(tail, "renamed")
+        left, seen = tail.path, tail.seen
+        renamed = tail.state == "active" and left != stat.path
         tail.place(stat, now)
         if tail.state in {"missing", "rotated", "unlinked"}:
             tail.state, tail.dirty = "active", True
         if tail.state in UNREAD:
-            if stat.size >= tail.size:
-                return
-            tail.state, tail.size = "active", 0
-            tail.restart()
+            return
         idle = stat.size == tail.position and stat.modified == tail.modified and now - tail.grown > HOLD
         if tail.file is None and not idle:
             self._reopen(tail, stat, now)
+        if renamed:
+            self._followed.rotation(tail, "renamed")
+            self.content.find_between(tail, seen - _TICK, now, path=left)
 
-    def _returned(self, tail: Tail, stat: FileStat, now: float) -> bool:
-        """Tell whether a file that was gone is what was sighted, and not another that has its inode now."""
-        file = self._open(tail.log, stat, now, inflate=True)
+    def _same(self, tail: Tail, stat: FileStat, now: float) -> bool:
+        """Tell whether a file that was gone or put aside is what was sighted, not another that has its inode now."""
+        unread = tail.state in UNREAD and not tail.position
+        file = self._open(tail.log, stat, now, inflate=not unread)
         if file is None:
             return True  # not to be told at present
         try:
-            return file.holds(tail.head, tail.tail, tail.position)
+            same = kinship.is_no_text(file.head()) if unread else file.holds(tail.head, tail.tail, tail.position)
         finally:
             file.close()
+        if same and tail.state in UNREAD:
+            tail.modified = stat.modified
+        return same
 
     def _gone(self, tail: Tail) -> None:
         """Give up a file that is gone for good; what content it had stays known, since copies of it may be left."""
@@ -229,6 +236,8 @@ class Tracker:
     def _unsighted(self, tail: Tail, taken: frozenset[str], now: float) -> None:
         if tail.log not in self._followed.rotated or tail.state == "missing":
             return
+        if tail.state == "copy" and tail.file is None and now - tail.grown <= HOLD:
+            kinship.reopen(tail)  # its worker may go on with it
         if tail.state in UNREAD or (tail.state == "copy" and tail.file is None):
             if not (tail.state == "compressed" and tail.position):
                 self._followed.drop(tail)
@@ -238,7 +247,7 @@ class Tracker:
             self._moved(tail, taken, now)
         elif tail.state == "unlinked":
             self._gone(tail)
-        elif tail.state == "active" or tail.unread or now - tail.grown <= HOLD:
+        elif tail.state == "active" or tail.unread or not tail.judged or now - tail.grown <= HOLD:
             self._search(tail, now)
 
     def _hidden(self, tail: Tail, now: float) -> bool:
@@ -255,18 +264,29 @@ class Tracker:
         """Follow a file on that is held open and no longer named by a glob."""
         if tail.file is None:
             return
-        links = tail.file.stat().links
+        stat = tail.file.stat()
+        links = stat.links
         if tail.state == "copy":
-            if not links:
-                self._followed.drop(tail)
+            if stat.size > tail.size:
+                tail.grow(stat, now)
+            elif not links and stat.modified == tail.modified and now - tail.grown > UNLINKED_QUIET:
+                self._let_go(tail)
             return
         if tail.state == "active":
             self._followed.rotation(tail, rotation_kind(tail, links, taken))
             self.content.find_between(tail, tail.seen - _TICK, now)
+        if not links and tail.state != "unlinked":
+            tail.grown = now  # its silence begins here: what it was before was not looked at lately, perhaps
         state = "rotated" if links else "unlinked"
         tail.dirty = tail.dirty or tail.state != state
         tail.state = state  # type: ignore[assignment]  # one of two literals
         tail.measure(now)
+
+    def _let_go(self, copy: Tail) -> None:
+        """Follow an unlinked copy no more; how much of what was not read in it was its own is not known."""
+        if copy.size > copy.position:
+            self._followed.loss(copy, "deleted", 0)
+        self._followed.drop(copy)
 
     def _search(self, tail: Tail, now: float) -> None:
         """Look for a file that was rotated while nobody held it, and read its rest there."""
@@ -303,10 +323,13 @@ class Tracker:
 
     def _forget(self, now: float) -> None:
         """Let go of files that are finished."""
+        self._overdue &= {tail.id for tail in self.tails}
         for tail in list(self.tails):
             idle = now - max(tail.grown, tail.seen)
-            if tail.state == "unlinked" and idle > UNLINKED_QUIET:
+            if tail.state == "unlinked" and idle > UNLINKED_QUIET and (tail.judged or tail.id in self._overdue):
                 self._gone(tail)
+            elif tail.state == "unlinked" and idle > UNLINKED_QUIET:
+                self._overdue.add(tail.id)  # once more: that it was silent was not looked at, or commits fail
             elif idle > (HOLD if tail.state == "missing" and not tail.inode else FORGET):
                 self._followed.drop(tail)
             elif self.content.finished(tail):  # its row stays: what it holds is not to be counted again

@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +90,11 @@ def frozen(daemon: Daemon) -> Iterator[None]:
 
 def opened(daemon: Daemon) -> set[str]:
     """Return the paths that the daemon has open."""
-    return {str(one.readlink()) for one in Path(f"/proc/{daemon.pid}/fd").iterdir()}
+    paths = set()
+    for one in Path(f"/proc/{daemon.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            paths.add(str(one.readlink()))
+    return paths
 
 
 def look_again(logs: Path) -> None:

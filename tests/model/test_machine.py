@@ -238,7 +238,7 @@ class Following(RuleBasedStateMachine):
         told = sum(value for name, value in losses.items() if name.startswith("possible_loss_bytes"))
         assert told <= lost, (told, lost, losses)
         assert world.destroyed or not losses, losses
-        unseen = world.noticed - shown
+        unseen = world.noticed.keys() - shown
         assert losses or not unseen, unseen
 
     def teardown(self) -> None:

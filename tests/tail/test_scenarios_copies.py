@@ -140,6 +140,7 @@ def test_copies_that_go(wide: Stepper, logs: Path) -> None:
     (logs / "laravel-a").unlink()
     (logs / "laravel-b").rename(logs / "b")
     wide.settle()
+    wide.step(700)
     assert sorted(wide.states().values()) == ["active", "copy"]
     wide.crash()
     wide.settle()
@@ -253,3 +254,47 @@ def test_half_written_gzip(daemon: Stepper, logs: Path) -> None:
     daemon.settle()
     assert daemon.created() == 400
     assert daemon.losses() == {}
+
+
+@pytest.mark.parametrize("finished", [False, True], ids=["put aside", "read to its end"])
+@pytest.mark.parametrize("glob", ["laravel*.log", "laravel*"], ids=["outside", "inside"])
+def test_inode_of_a_compressed_file_used_again(tmp_path: Path, logs: Path, glob: str, *, finished: bool) -> None:
+    """A log on the inode of a compressed file that is gone is read from its beginning."""
+    log, packed = logs / "laravel.log", logs / "laravel.log.1.gz"
+    with Stepper.following(tmp_path, f"{logs}/{glob}") as daemon:
+        append(log, records(0, 10))
+        daemon.settle()
+        if finished:
+            daemon.stop()
+            packed.write_bytes(gzip.compress(log.read_bytes()))
+            log.unlink()
+            daemon.start()
+        else:
+            packed.write_bytes(gzip.compress(records(100, 110)))
+        daemon.settle()
+        packed.write_bytes(records(10, 40))
+        packed.rename(logs / "laravel-new.log")
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()) == (40, {})
+        assert daemon.states()["laravel-new.log"] == "active"
+
+
+def test_copy_out_of_sight_that_grows_after_a_restart(tmp_path: Path) -> None:
+    """What a worker writes to a copy in the folder of an earlier release is counted over a restart, too."""
+    current = tmp_path / "current"
+    for release in "12":
+        (tmp_path / release).mkdir()
+    current.symlink_to("1")
+    with Stepper.following(tmp_path, f"{current}/laravel*.log") as daemon:
+        append(tmp_path / "1" / "laravel.log", records(0, 10))
+        daemon.settle()
+        append(tmp_path / "1" / "laravel-1.log", records(0, 10))
+        daemon.settle()
+        current.unlink()
+        current.symlink_to("2")
+        daemon.settle()
+        daemon.crash()
+        daemon.settle()
+        append(tmp_path / "1" / "laravel-1.log", records(10, 12))
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()) == (12, {})

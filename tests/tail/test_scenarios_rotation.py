@@ -371,6 +371,32 @@ def test_unlinked_file_is_released_after_ten_quiet_minutes(daemon: Stepper, logs
     assert daemon.states() == {}
 
 
+def test_truncated_and_deleted_after_hours_without_a_look(daemon: Stepper, logs: Path) -> None:
+    """What was written anew to a file before it was deleted is read, however long ago the daemon looked last."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    daemon.advance(3600)
+    os.truncate(log, 0)
+    append(log, records(10, 15))
+    log.unlink()
+    daemon.settle()
+    assert daemon.created() == 15
+
+
+def test_open_record_of_an_unlinked_file_after_a_time_without_a_look(daemon: Stepper, logs: Path) -> None:
+    """A record whose end only silence tells is counted before its unlinked file is let go."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10) + b"[2025-10-09 10:53:20] production.INFO: Public booking created {torn")
+    daemon.step()
+    log.unlink()
+    daemon.step(0.1)
+    daemon.step(3600)
+    daemon.step(6.0)
+    daemon.step(6.0)
+    assert (daemon.created(), daemon.held(), daemon.losses()) == (11, 0, {})
+
+
 def test_unlinked_while_commits_fail(daemon: Stepper, logs: Path) -> None:
     """What is left unread in a deleted file when it is released, since commits fail, is a possible loss."""
     log = logs / "laravel.log"

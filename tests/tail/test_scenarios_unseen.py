@@ -210,26 +210,6 @@ def test_copy_that_ends_inside_a_record(wide: Stepper, logs: Path) -> None:
     assert (wide.created(), wide.losses(), wide.rotations()) == (14, {}, {})
 
 
-def test_short_copy_of_what_was_released(daemon: Stepper, logs: Path) -> None:
-    """A copy that was made early of what was read and released later is no new content, though it lacks the end."""
-    log = logs / "laravel.log"
-    append(log, records(0, 10))
-    daemon.settle()
-    shutil.copyfile(log, logs / "laravel.log.1")
-    append(log, records(10, 20))
-    daemon.settle()
-    (logs / "new").write_bytes(records(20, 30))
-    (logs / "new").replace(log)
-    daemon.settle()
-    daemon.step(700)
-    daemon.crash()
-    daemon.settle()
-    os.truncate(log, 0)
-    append(log, records(30, 40))
-    daemon.settle()
-    assert daemon.created() == 40
-
-
 @pytest.mark.parametrize("shared", [9, 3000], ids=["small", "large"])
 def test_copy_with_more_before_anything_was_read(daemon: Stepper, logs: Path, shared: int) -> None:
     """What a file shares with the copy that replaced it counts once, where both grew before the first look."""
@@ -284,13 +264,14 @@ def test_old_file_that_a_worker_still_writes_to(daemon: Stepper, logs: Path, *, 
 
 
 @pytest.mark.parametrize("rotated", [False, True], ids=["truncated", "renamed"])
-def test_new_content_before_a_deployment_while_off(tmp_path: Path, *, rotated: bool) -> None:
-    """What came to a log's place is read there, though `current` leads to another release by the next look."""
+@pytest.mark.parametrize("dated", [False, True], ids=["there", "under another name"])
+def test_new_content_before_a_deployment_while_off(tmp_path: Path, *, rotated: bool, dated: bool) -> None:
+    """What came to a log's place is read in its folder, though `current` leads to another release by the next look."""
     current, log = tmp_path / "current", tmp_path / "1" / "laravel.log"
     for release in "12":
         (tmp_path / release).mkdir()
     current.symlink_to("1")
-    with Stepper.following(tmp_path, f"{current}/laravel.log") as daemon:
+    with Stepper.following(tmp_path, f"{current}/laravel*.log") as daemon:
         append(log, records(0, 10))
         daemon.settle()
         daemon.stop()
@@ -299,6 +280,10 @@ def test_new_content_before_a_deployment_while_off(tmp_path: Path, *, rotated: b
         else:
             os.truncate(log, 0)
         append(log, records(10, 20))
+        if dated:
+            log.rename(log.with_name("laravel-1.log"))
+        elif not rotated:
+            os.utime(log.parent, (0, 0))  # no name changed there
         current.unlink()
         current.symlink_to("2")
         append(tmp_path / "2" / "laravel.log", records(20, 30))

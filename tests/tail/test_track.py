@@ -116,3 +116,15 @@ def test_descriptors_do_not_leak(wide: Stepper, logs: Path) -> None:
     assert wide.created() == 150
     assert wide.held() == 1
     assert descriptors() <= before + 1
+
+
+def test_old_file_beside_a_log_that_cannot_be_read(daemon: Stepper, logs: Path) -> None:
+    """A log that opens and cannot be read keeps nobody from the files beside it, which are held once."""
+    append(logs / "laravel.log.1", records(0, 10))
+    (logs / "laravel.log").symlink_to("/proc/self/mem")  # reading it where nothing is mapped is an I/O error
+    daemon.settle()
+    append(logs / "laravel.log.1", records(10, 12))
+    daemon.settle()
+    links = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]  # noqa: PTH208
+    assert (daemon.created(), links.count(str(logs / "laravel.log.1"))) == (2, 1)
+    assert daemon.counters()["read_errors_total{app,io}"] > 0
