@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench benchdb check deps docs clean
+.PHONY: help run test torture fuzz bench benchdb check deps docs grafana-import clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -12,6 +12,8 @@ PIP = $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 LISTEN = 127.0.0.1:10877
 LOG =
+GRAFANA_URL =
+GRAFANA_TOKEN_FILE =
 TIMEZONE =
 APT = yes
 
@@ -36,7 +38,7 @@ endef
 export PROGRAMS
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "make run LOG='/var/www/app/storage/logs/laravel*.log' TIMEZONE=Europe/Berlin follows a real app."
 	@echo "LISTEN=127.0.0.1:10878 chooses another address, APT=no keeps make test from installing Debian packages."
@@ -54,7 +56,7 @@ else
 		$(if $(TIMEZONE),--timezone '$(TIMEZONE)')
 endif
 
-test: deps check ## everything that must hold: make check, then all tests with branch coverage
+test: deps check $(VENV)/.schema ## everything that must hold: make check, then all tests with branch coverage
 	$(PYTHON) -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 bench: deps $(VENV)/.dev ## measure speed, latency and memory on generated logs, beside mtail and grep; takes 6 minutes
@@ -72,14 +74,19 @@ fuzz: $(VENV)/.dev ## look for logs that the records' reader gets wrong, for SEC
 torture: deps $(VENV)/.dev ## kill the daemon at KILLS moments beside a live writer and compare all counts; takes 20 minutes
 	$(PYTHON) -m tests.torture --kills $(KILLS) --records $(RECORDS) --rotations $(ROTATIONS) --seed $(SEED)
 
-check: $(VENV)/.dev ## lint, format, types, and whether METRICS.md is current; changes nothing
+check: $(VENV)/.dev ## lint, format, types, and whether METRICS.md and the dashboards are current; changes nothing
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	@$(PYTHON) -m exporter.metrics_page | cmp -s - METRICS.md || { echo 'METRICS.md is not current: run make docs' >&2; exit 1; }
+	@$(PYTHON) -m grafana.generate --check
 
-docs: $(VENV)/.run ## write METRICS.md anew from exporter/catalogue.py
+docs: $(VENV)/.dev ## write METRICS.md anew from exporter/catalogue.py, and the dashboards from grafana/generate
 	$(PYTHON) -m exporter.metrics_page > METRICS.new && mv METRICS.new METRICS.md
+	$(PYTHON) -m grafana.generate
+
+grafana-import: $(VENV)/.made ## import the dashboards: GRAFANA_URL=https://… GRAFANA_TOKEN_FILE=/path/of/token
+	@$(PYTHON) grafana/upload.py '$(GRAFANA_URL)' '$(GRAFANA_TOKEN_FILE)'
 
 deps: ## install the Debian packages that some tests need, where that needs no password
 	@missing() { printf '%s\n' "$$PROGRAMS" | while read -r program package skipped; do \
@@ -143,3 +150,13 @@ $(VENV)/.run: $(VENV)/.made pyproject.toml
 $(VENV)/.dev: $(VENV)/.run pyproject.toml
 	@$(PIP) install --editable '.[dev]'
 	@touch $@
+
+# Grafana's types for one test. Without node, npm or a package registry that test is skipped, and says so.
+SCHEMA = tests/grafana/schema
+$(VENV)/.schema: $(VENV)/.made $(SCHEMA)/package.json $(SCHEMA)/package-lock.json
+	@mkdir -p $(VENV)/schema && cp $(SCHEMA)/package.json $(SCHEMA)/package-lock.json $(SCHEMA)/.npmrc $(VENV)/schema
+	@if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then \
+		echo "node and npm are not installed; skipped: dashboards against Grafana's own types"; \
+	elif (cd $(VENV)/schema && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null); then \
+		touch $@; \
+	else echo "npm could not install @grafana/schema; skipped: dashboards against Grafana's own types"; fi

@@ -24,7 +24,7 @@ settings.register_profile("repeatable", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("repeatable")
 
-UNTRACED = ("e2e", "faults", "fuzz", "model")
+UNTRACED = ("e2e", "faults", "fuzz", "grafana", "model")
 """Folders of tests that drive processes of their own, or go many thousand times through code that others cover.
 
 To trace them for branch coverage would triple what they take, and some compare process times.

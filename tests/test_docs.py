@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 DOCUMENTS = sorted(ROOT.glob("*.md"))
-TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
 def table(marker: str) -> list[tuple[str, ...]]:
@@ -184,7 +184,7 @@ def test_every_make_target_named_exists() -> None:
     named = {
         name
         for path in files
-        for name in re.findall(r"(?:^|`|entry: )make ([a-z]+)", path.read_text("utf-8"), re.MULTILINE)
+        for name in re.findall(r"(?:^|`|entry: )make ([a-z-]+)", path.read_text("utf-8"), re.MULTILINE)
     }
     assert named - {"clean"} >= {"run", "test", "check"}
     assert named <= TARGETS
@@ -196,7 +196,7 @@ def test_every_make_target_is_helped() -> None:
     shown = subprocess.run(
         ["make", "-C", str(ROOT), "--no-print-directory"], capture_output=True, text=True, check=True
     )
-    assert set(re.findall(r"^make ([a-z]+) ", shown.stdout, re.MULTILINE)) >= set(phony.split())
+    assert set(re.findall(r"^make ([a-z-]+) ", shown.stdout, re.MULTILINE)) >= set(phony.split())
     assert set(phony.split()) == TARGETS
 
 
