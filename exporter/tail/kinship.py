@@ -76,7 +76,7 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
         and not other.fresh
         and other.position >= fingerprint.CERTAIN
         and other.state != "copy"
-        and fingerprint.alike(other.head, data)
+        and fingerprint.agrees(other.head, data)
     ]
     return sorted(known, key=lambda other: other.position, reverse=True)
 
@@ -166,7 +166,7 @@ def met(file: OpenFile, tails: Iterable[Tail]) -> Meeting:
     "part" where it is taken for an early copy of one that is not; "" where it is new.
     """
     data = file.head()
-    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.alike(one.head, data)]
+    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.agrees(one.head, data)]
     if len(data) < fingerprint.CERTAIN or not known:
         return ""
     if any(file.holds(one.head, one.tail, one.position) or _begins_open(file, one) for one in known):

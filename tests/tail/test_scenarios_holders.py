@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,16 +168,3 @@ def test_copy_of_a_longer_copy_whose_original_grew_too(wide: Stepper, logs: Path
         append(logs / name, records(0, 15))
     wide.settle()
     assert (wide.created(), wide.losses()) == (17, {})
-
-
-def test_files_that_part_soon(wide: Stepper, logs: Path) -> None:
-    """What two files share counts once, though they part before the next length at which heads are compared."""
-    log, copy = logs / "laravel.log", logs / "laravel-copy.log"
-    append(log, records(0, 5))
-    wide.refresh()
-    shutil.copyfile(log, copy)
-    append(log, records(10, 60))
-    append(copy, records(5, 8) + records(100, 105))
-    wide.settle()
-    assert 256 < len(records(0, 5)) < 1024 < copy.stat().st_size
-    assert wide.created() == 63
