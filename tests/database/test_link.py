@@ -56,7 +56,7 @@ def cause(link: Link, statement: sa.Executable = ONE) -> str:
 
 def test_the_server_ends_what_takes_too_long(database: Database) -> None:
     """A slow statement is ended by the server itself, and the next one is answered."""
-    link = Link(database.settings(timeout=0.3))
+    link = Link(database.settings(timeout=1.0))
     assert cause(link, SLOW[database.family]) == "timeout"
     assert link.ask(ONE)[0][0] == 1
     link.close()
