@@ -57,7 +57,8 @@ else
 endif
 
 test: deps check $(VENV)/.schema ## everything that must hold: make check, then all tests with branch coverage
-	$(PYTHON) -m pytest -n auto --dist worksteal --cov --cov-report=term
+	@# one worker more than there are processors: a third of the tests' time is waiting for other programs
+	$(PYTHON) -m pytest -n $$(($$(nproc) + 1)) --dist worksteal --cov --cov-report=term
 
 bench: deps $(VENV)/.dev ## measure speed, latency and memory on generated logs, beside mtail and grep; takes 6 minutes
 	$(PYTHON) -m tests.benchmarks $(BENCH)
