@@ -69,8 +69,8 @@ def run(
 
 def _serve(settings: Settings, *, once: bool) -> int:
     # Its web server and scanner take a tenth of a second to import, which no other command should wait for.
-    from exporter.service import run as follow  # noqa: PLC0415  # see above
-    from exporter.service import run_once  # noqa: PLC0415  # see above
+    from exporter.service.follow import run as follow  # noqa: PLC0415  # see above
+    from exporter.service.once import run_once  # noqa: PLC0415  # see above
 
     events = events_from(settings.events)
     if once:

@@ -13,7 +13,7 @@ from exporter.config.database_url import Secret
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
 from exporter.errors import UserError
 from exporter.model import DatabaseSnapshot, Sampled
-from exporter.service import run_once
+from exporter.service.once import run_once
 from exporter.web.collector import SnapshotCollector, View
 from exporter.web.exposition import Exposition
 from exporter.web.health import Identity

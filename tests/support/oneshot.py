@@ -6,7 +6,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
-from exporter.service import run_once
+from exporter.service.once import run_once
 from tests.support.scrape import Scrape, parse
 from tests.support.stepper import events
 

@@ -14,7 +14,7 @@ from exporter.checkpoint.store import CommitError, Store
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
 from exporter.events.definitions import EventSet, load_events
 from exporter.events.source import read_sources
-from exporter.service import Daemon
+from exporter.service.daemon import Daemon
 from exporter.web.health import Identity
 
 if TYPE_CHECKING:

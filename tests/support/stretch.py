@@ -37,7 +37,7 @@ from exporter.config.database_url import Secret
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
 from exporter.database.sampler import Sampler
 from exporter.demo.app import App
-from exporter.service import Daemon as Stepped
+from exporter.service.daemon import Daemon as Stepped
 from exporter.web.health import Identity
 from tests.support.alertrules import FILES
 from tests.support.daemon import Daemon

@@ -18,7 +18,7 @@ import signal
 import sys
 from typing import NoReturn
 
-import exporter.service  # noqa: F401 - so that no life has to import it
+import exporter.service.follow  # noqa: F401 - so that no life has to import it
 from exporter import cli
 
 PR_SET_PDEATHSIG = 1

@@ -1,4 +1,4 @@
-"""The composition root: the daemon from its start to SIGTERM, and a single run, in this process."""
+"""The daemon from its start to SIGTERM, in this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import threading
-from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from exporter.checkpoint.store import Store
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
 from exporter.errors import UserError
-from exporter.service import Stop, run, run_once
+from exporter.service.follow import run
 from tests.support.scrape import fetch, parse
 from tests.support.stepper import events, records
 from tests.support.waiting import wait_until
@@ -113,30 +112,3 @@ def test_port_in_use_outside_the_main_thread(tmp_path: Path) -> None:
         thread.join(20)
     assert failed == ["ListenError"]
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_asked_to_stop() -> None:
-    """Whoever asks wakes the loop."""
-    stop = Stop()
-    assert not stop.asked()
-    stop.ask()
-    stop.waker.wait(30)
-    assert stop.asked()
-
-
-@pytest.mark.parametrize("state", [False, True], ids=["temporary", "kept"])
-def test_single_run(tmp_path: Path, *, state: bool) -> None:
-    """A single run prints the exposition; with a state a second run adds nothing."""
-    write(tmp_path, 0, 3)
-    (tmp_path / "logs" / "b.log").write_bytes(records(0, 1))
-    for _ in range(2):
-        out = StringIO()
-        assert run_once(settings(tmp_path, state=state), events(), out) == 0
-        assert parse(out.getvalue())[CREATED] == 4
-    assert (tmp_path / "state.sqlite").exists() is state
-
-
-def test_single_run_without_files(tmp_path: Path) -> None:
-    """Where nothing matches, the message names the globs."""
-    with pytest.raises(UserError, match=r"logs/\*\.log"):
-        run_once(settings(tmp_path), events(), StringIO())

@@ -1,53 +1,38 @@
-"""The composition root: builds the parts, runs the loop, ends it in order.
-
-`run` is the daemon, until SIGTERM or SIGINT; `run_once` reads all files to their ends, prints
-the exposition and returns.
-"""
+"""All parts of one run, built from the settings on a state."""
 
 from __future__ import annotations
 
 import logging
-import resource
-import signal
-import sys
-import threading
-import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
-from exporter import __version__, memory
 from exporter.catalogue import BUILTIN, Catalogue
-from exporter.checkpoint.store import StateError, Store
+from exporter.checkpoint.store import StateError
 from exporter.config.database import OTHER
-from exporter.errors import UserError
 from exporter.ledger.ledger import Ledger
 from exporter.loop import Loop, Start
 from exporter.model import Health
 from exporter.pipeline import Pipeline
 from exporter.tail.follow import Tail
 from exporter.tail.track import Tracker
-from exporter.tail.wake import Waker
 from exporter.web.collector import SnapshotCollector, View
 from exporter.web.exposition import Exposition
-from exporter.web.health import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
+    from collections.abc import Callable
 
     from exporter.checkpoint.rows import Loaded
+    from exporter.checkpoint.store import Store
     from exporter.config.database import DatabaseSettings
     from exporter.config.schema import Settings
     from exporter.database.sampler import Sampler
     from exporter.events.definitions import EventSet
     from exporter.loop import Progress
     from exporter.model import DatabaseSnapshot, LabelValues
+    from exporter.web.health import Identity
 
 _log = logging.getLogger(__name__)
 
-_SWITCH_INTERVAL: Final = 0.0005
-"""Seconds after which a busy thread yields: a scrape is answered in milliseconds also while reading."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _STARTING: Final = Health(
     logs={},
@@ -133,127 +118,6 @@ class Daemon:
         self.loop.work = True
 
 
-def run(settings: Settings, events: EventSet, *, config_hash: int, progress: Progress | None = None) -> int:
-    """Follow the logs and serve until SIGTERM or SIGINT; return the exit code.
-
-    Raises StateError, ListenError or UserError before anything is read, where a part cannot start.
-    """
-    if settings.state.path is None:
-        raise UserError("no state path is configured; name one with --state FILE")
-    # A single run, which serves nobody, does not wait for these.
-    from exporter.web.app import create_app  # noqa: PLC0415  # see above
-    from exporter.web.server import Server  # noqa: PLC0415  # see above
-
-    sys.setswitchinterval(_SWITCH_INTERVAL)
-    _raise_descriptor_limit()
-    stop = Stop()
-    with Store.open(settings.state.path, now=time.time()) as store, _on_signals(stop):
-        identity = Identity(__version__, config_hash, events.hash)
-        daemon = Daemon(
-            settings,
-            events,
-            store,
-            identity=identity,
-            clock=time.time,
-            stopping=stop.asked,
-            boot=_boot_id(),
-            progress=progress,
-        )
-        memory.settle()
-        server = Server(create_app(daemon.exposition, __version__, _log), settings.listen.address, settings.listen.port)
-        server.start()
-        if daemon.sampler is not None:
-            daemon.sampler.start()
-        _log.info("following", extra={"logs": len(settings.logs), "address": server.address, "port": server.port})
-        try:
-            _follow(daemon, stop)
-            daemon.loop.commit(forced=True)
-        finally:
-            server.stop()
-            stop.waker.close()
-            daemon.close()
-    _log.info("stopped")
-    return 0
-
-
-class Stop:
-    """Whether the daemon was asked to stop, and what wakes it then. `ask` may be called in a signal handler."""
-
-    def __init__(self) -> None:
-        """Begin unasked."""
-        self.waker = Waker()
-        self._asked = False
-
-    def ask(self) -> None:
-        """Ask the daemon to stop."""
-        self._asked = True
-        self.waker.wake()
-
-    def asked(self) -> bool:
-        """Tell whether it was asked."""
-        return self._asked
-
-
-def _follow(daemon: Daemon, stop: Stop) -> None:
-    while not stop.asked():
-        due = daemon.loop.cycle(moved=stop.waker.moved())
-        stop.waker.watch(daemon.tracker.directories, daemon.tracker.asleep, growth=not daemon.loop.live)
-        stop.waker.wait(due)
-
-
-def run_once(settings: Settings, events: EventSet, out: TextIO) -> int:
-    """Read all files to their ends, ask the database once, print the exposition to `out`; return the exit code.
-
-    A database that cannot be reached is told by `database_up` 0 and in the log. Raises UserError where
-    neither a file nor a database is there to read, and StateError where a state was named that
-    cannot be used.
-    """
-    path = settings.state.path
-    with Store.temporary() if path is None else Store.open(path, now=time.time()) as store:
-        daemon = Daemon(
-            settings,
-            events,
-            store,
-            identity=Identity(__version__, 0, events.hash),
-            clock=time.time,
-            stopping=lambda: False,
-            boot=_boot_id(),
-        )
-        memory.settle()
-        try:
-            daemon.loop.complete()
-            sampled = daemon.sampler is not None and daemon.sampler.complete()
-        finally:
-            daemon.close()
-        if daemon.loop.condition.commit_failing:
-            raise UserError("the state cannot be written, so nothing is counted; see the message above")
-        if not daemon.tracker.tails and settings.logs:
-            patterns = ", ".join(path for log in settings.logs for path in log.paths)
-            raise UserError(f"no file to read: nothing readable matches {patterns}")
-        if not settings.logs and not sampled:
-            raise UserError("the database cannot be sampled, and no log is configured; see the message above")
-        out.write(daemon.exposition.render().body.decode())
-    return 0
-
-
-@contextmanager
-def _on_signals(stop: Stop) -> Iterator[None]:
-    """End the loop on SIGTERM and SIGINT, and give the signals back afterwards."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.ask()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _sampler(
     settings: DatabaseSettings, publish: Callable[[DatabaseSnapshot], None], clock: Callable[[], float]
 ) -> Sampler:
@@ -285,17 +149,12 @@ def _at_end(settings: Settings, loaded: Loaded) -> frozenset[str]:
     return frozenset(log.name for log in settings.logs if log.name not in loaded.logs)
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Return the kernel's boot ID, "" if it cannot be read."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return ""
-
-
-def _raise_descriptor_limit() -> None:
-    """Allow as many open files as we may have: each followed file takes one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _warn(log: str, cause: str, path: str) -> None:
