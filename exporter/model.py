@@ -129,7 +129,8 @@ class Snapshot:
     """All committed series, immutable: what `/metrics` shows until the next commit.
 
     `rejections` and `created` map a minute (Unix time // 60) to the rejections and created
-    appointments in it, for the prevention rate, which decays while nothing happens.
+    appointments in it, for the prevention rate, which decays while nothing happens; `layers` does
+    the same for the rejections of each layer.
     `exposed` is False until the history of a first start has been counted (guarantee G3).
     """
 
@@ -140,6 +141,7 @@ class Snapshot:
     created: Mapping[int, int]
     state_lost: float | None
     exposed: bool
+    layers: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,7 @@ class Changes:
     minutes: Mapping[tuple[str, int], int | None]
     incidents: Mapping[bytes, Sighting | None]
     violations: Mapping[int, Violated | None]
+    layers: Mapping[tuple[str, int], int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,3 +260,4 @@ class LedgerState:
     minutes: Mapping[tuple[str, int], int]
     incidents: Mapping[bytes, Sighting]
     violations: Mapping[int, Violated]
+    layers: Mapping[tuple[str, int], int] = field(default_factory=dict)

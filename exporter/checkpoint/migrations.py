@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x426F6B45
 """Marks a file as our state: the bytes "BokE" (https://sqlite.org/pragma.html#pragma_application_id)."""
 
-STEPS: tuple[str, ...] = ()
-"""The statements that lead from version 1 to 2, from 2 to 3 and so on."""
+STEPS: tuple[str, ...] = (
+    """\
+CREATE TABLE layer_minutes (
+    layer TEXT NOT NULL,
+    minute INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (layer, minute)
+) STRICT, WITHOUT ROWID;
+""",
+)
+"""The statements that lead from version 1 to 2 (rejections of each layer by minute), from 2 to 3 and so on."""
 
 MINIMUM_READER = 1
 

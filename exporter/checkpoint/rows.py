@@ -118,6 +118,15 @@ def _write_groupings(connection: sqlite3.Connection, changes: Changes) -> None:
         ((*key, number) for key, number in changes.minutes.items() if number is not None),
     )
     connection.executemany(
+        "DELETE FROM layer_minutes WHERE layer = ? AND minute = ?",
+        (key for key, number in changes.layers.items() if number is None),
+    )
+    connection.executemany(
+        "INSERT INTO layer_minutes (layer, minute, number) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET number = excluded.number",
+        ((*key, number) for key, number in changes.layers.items() if number is not None),
+    )
+    connection.executemany(
         "DELETE FROM incidents WHERE hash = ?", ((hashed,) for hashed, one in changes.incidents.items() if one is None)
     )
     connection.executemany(
@@ -156,7 +165,16 @@ def _ledger(connection: sqlite3.Connection) -> LedgerState:
             number: Violated(hashed, role, time)
             for number, hashed, role, time in connection.execute("SELECT number, hash, role, time FROM violations")
         },
+        layers=_layers(connection),
     )
+
+
+def _layers(connection: sqlite3.Connection) -> dict[tuple[str, int], int]:
+    # A state of version 1 that is only looked at was not brought to version 2.
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'layer_minutes'").fetchone() is None:
+        return {}
+    rows = connection.execute("SELECT layer, minute, number FROM layer_minutes")
+    return {(layer, minute): number for layer, minute, number in rows}
 
 
 def _histograms(connection: sqlite3.Connection) -> Iterable[tuple[SeriesKey, HistogramValue]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from exporter.catalogue import APP, OWN
+from exporter.catalogue import APP, LAYER, OWN
 from exporter.ledger.changed import Changed
 from exporter.ledger.grouping import Grouping
 from exporter.ledger.incidents import Incidents
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from exporter.catalogue import Catalogue
-    from exporter.model import Incident, LabelValues, Match, SeriesKey
+    from exporter.model import Incident, LabelValues, Match, SeriesKey, Violation
 
 REJECTIONS_TOTAL = APP + "duplicate_booking_rejections_total"
 CREATED_TOTAL = APP + "appointments_created_total"
@@ -48,6 +48,7 @@ class Ledger:
         self._counters = Counters(catalogue, held.counters)
         self._histograms = Histograms(catalogue, held.histograms)
         self._windows = Windows(held.minutes)
+        self._layers = Windows(held.layers, LAYER.values or ())
         self._incidents = Incidents(held.incidents)
         self._grouping = Grouping(held.violations)
         self._last = dict(held.last_events)
@@ -75,18 +76,15 @@ class Ledger:
             self._note(match.event, min(time, now))
             if match.malformed:
                 self._counters.add((MALFORMED_TOTAL, (match.event,)), float(match.malformed * times))
-        if match.violation is not None:
-            hashed = self._hash(VIOLATION, log, match.violation.key)
-            if match.violation.identifier is not None:
-                alias = self._hash(VIOLATION, log, match.violation.identifier)
-                self._grouping.counts(alias, match.violation.role, time)
-            if not self._grouping.counts(hashed, match.violation.role, time):
-                return
+        if match.violation is not None and not self._violation_counts(log, time, match.violation):
+            return
         for one in match.increments:
             labels = tuple(label if isinstance(label, str) else self._resolve(log, time, label) for label in one.labels)
             self._counters.add((one.metric, labels), float(times))
             if one.metric in WINDOWS:
                 self._windows.add(WINDOWS[one.metric], time, now, times)
+            if one.metric == REJECTIONS_TOTAL:
+                self._layers.add(labels[0], time, now, times)
         for seen in match.observations:
             self._histograms.observe((seen.metric, seen.labels), (seen.value,))
         if match.incident is not None:
@@ -122,6 +120,7 @@ class Ledger:
             self._windows.changes(),
             self._incidents.changes(),
             self._grouping.changes(),
+            self._layers.changes(),
         )
 
     def committed(self) -> None:
@@ -129,6 +128,7 @@ class Ledger:
         self._counters.committed()
         self._histograms.committed()
         self._windows.committed()
+        self._layers.committed()
         self._incidents.committed()
         self._grouping.committed()
         self._last_changed.settle()
@@ -143,10 +143,11 @@ class Ledger:
             counters=self._counters.shown,
             histograms=self._histograms.shown,
             last_events=self._last_shown,
-            rejections=self._windows.shown(REJECTIONS),
-            created=self._windows.shown(CREATED),
+            rejections=self._windows.shown[REJECTIONS],
+            created=self._windows.shown[CREATED],
             state_lost=state_lost,
             exposed=exposed,
+            layers=self._layers.shown,
         )
 
     def state(self) -> LedgerState:
@@ -158,6 +159,7 @@ class Ledger:
             self._windows.state(),
             self._incidents.state(),
             self._grouping.state(),
+            self._layers.state(),
         )
 
     def _note(self, event: str, when: float) -> None:
@@ -169,6 +171,12 @@ class Ledger:
         self._last_shown: Mapping[str, float] = {
             event: when for event, when in self._last_committed.items() if event in self._events
         }
+
+    def _violation_counts(self, log: str, time: float, violation: Violation) -> bool:
+        hashed = self._hash(VIOLATION, log, violation.key)
+        if violation.identifier is not None:
+            self._grouping.counts(self._hash(VIOLATION, log, violation.identifier), violation.role, time)
+        return self._grouping.counts(hashed, violation.role, time)
 
     def _resolve(self, log: str, time: float, label: LinkedLabel) -> str:
         hashed = self._hash(VIOLATION, log, label.identifier)

@@ -1,4 +1,7 @@
-"""The last 24 hours in one-minute buckets of event time, and the prevention rate made of them."""
+"""The last 24 hours in one-minute buckets of event time, and the prevention rate made of them.
+
+Two sets of them are kept: all rejections beside the appointments created, and the rejections of each layer.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from typing import TYPE_CHECKING
 from exporter.ledger.changed import Changed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 REJECTIONS = "rejections"
 CREATED = "created"
+KINDS = (REJECTIONS, CREATED)
 MINUTES = 24 * 60
 
 
@@ -35,16 +39,17 @@ def _inside(at: int, minute: int) -> bool:
 
 
 class Windows:
-    """The buckets of both kinds, at most a day of each."""
+    """The buckets of each kind, at most a day of each."""
 
-    def __init__(self, state: Mapping[tuple[str, int], int]) -> None:
-        """Continue from `state`: numbers by kind and minute."""
+    def __init__(self, state: Mapping[tuple[str, int], int], kinds: Iterable[str] = KINDS) -> None:
+        """Continue from `state`: numbers by kind and minute. Those of other kinds than `kinds` only grow old."""
         self._values = dict(state)
         self._changed: Changed[tuple[str, int]] = Changed()
         self._handed: dict[tuple[str, int], int | None] = {}
         self._pruned: int | None = None
-        self._shown: dict[str, Mapping[int, int]] = {REJECTIONS: {}, CREATED: {}}
-        self._show({REJECTIONS, CREATED}, self._values)
+        self._shown: Mapping[str, Mapping[int, int]] = {
+            kind: {minute: count for (of, minute), count in state.items() if of == kind} for kind in kinds
+        }
 
     def add(self, kind: str, time: float, now: float, times: int = 1) -> None:
         """Count `times` happenings in the minute of `time`.
@@ -68,27 +73,25 @@ class Windows:
         """Show what the last `changes` returned."""
         self._changed.settle()
         if self._handed:
-            kinds = {kind for kind, _ in self._handed}
-            shown = {(kind, minute): count for kind in kinds for minute, count in self._shown[kind].items()}
-            for key, count in self._handed.items():
+            changed = {kind: dict(self._shown[kind]) for kind in {kind for kind, _ in self._handed} & set(self._shown)}
+            for (kind, minute), count in self._handed.items():
+                if kind not in changed:
+                    continue
                 if count is None:
-                    shown.pop(key, None)
+                    changed[kind].pop(minute, None)
                 else:
-                    shown[key] = count
+                    changed[kind][minute] = count
             self._handed = {}
-            self._show(kinds, shown)
+            self._shown = {**self._shown, **changed}
 
-    def shown(self, kind: str) -> Mapping[int, int]:
-        """Return the numbers of `kind` by minute as last committed; a mapping that never changes."""
-        return self._shown[kind]
+    @property
+    def shown(self) -> Mapping[str, Mapping[int, int]]:
+        """The numbers of each kind by minute as last committed; mappings that never change."""
+        return self._shown
 
     def state(self) -> dict[tuple[str, int], int]:
         """Return all present numbers."""
         return dict(self._values)
-
-    def _show(self, kinds: set[str], values: Mapping[tuple[str, int], int]) -> None:
-        for kind in kinds:
-            self._shown[kind] = {minute: count for (of, minute), count in values.items() if of == kind}
 
     def _prune(self, present: int) -> None:
         if present == self._pruned:

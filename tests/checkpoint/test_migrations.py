@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,21 @@ def test_the_first_schema_is_still_read(path: Path) -> None:
     with Store.open(path, now=1.0) as store:
         loaded = store.load()
     assert (store.lost, store.created) == (False, False)
-    assert loaded.ledger == LEDGER
+    assert loaded.ledger == replace(LEDGER, layers={})
     assert loaded.ledger.histograms["h_seconds", ()].bounds == (0.5, 1.0)
     assert loaded.files == (FILE,)
     assert loaded.logs == {"app"}
     assert loaded.key == b"\xab" * 32
     assert (loaded.exposed, loaded.start_at_end, loaded.state_lost) == (True, False, 1_750_000_000.5)
+
+
+def test_a_state_of_the_first_schema_is_shown_as_it_is(path: Path) -> None:
+    """Looking at a state of version 1 without opening it for a daemon finds it sound, and does not change it."""
+    run_sql(path, V1.read_text())
+    before = path.read_bytes()
+    loaded = Store.read(path)
+    assert loaded.ledger == replace(LEDGER, layers={})
+    assert path.read_bytes() == before
 
 
 def test_the_first_schema_has_not_changed(connection: sqlite3.Connection) -> None:
@@ -84,6 +94,7 @@ def test_a_failed_step_leaves_the_old_version(connection: sqlite3.Connection) ->
 def test_the_version_before_opens_the_state_of_the_next(path: Path) -> None:
     """After an additive step by a newer version this one reads and writes the state, and keeps what it added."""
     run_sql(path, V1.read_text())
+    Store.open(path, now=1.0).close()
     run_sql(path, f"{ADDED} PRAGMA user_version = {2 + len(STEPS)};")
     run_sql(path, "UPDATE files SET note = 'kept';")
     with Store.open(path, now=1.0) as store:

@@ -37,13 +37,22 @@ def test_values_are_replaced(store: Store) -> None:
 
 
 def test_what_is_gone_is_deleted(store: Store) -> None:
-    """None deletes a minute, an incident or a violation; gone files are deleted by id."""
+    """None deletes a minute, also of a layer, an incident or a violation; gone files are deleted by id."""
     store.commit(SOMETHING, [FILE, replace(FILE, id=2)], [], {})
-    gone = Changes({}, {}, {}, {("created", 29_333_333): None}, {b"i" * 16: None}, {7: None, 8: None})
+    gone = Changes(
+        {},
+        {},
+        {},
+        {("created", 29_333_333): None},
+        {b"i" * 16: None},
+        {7: None, 8: None},
+        {("layer4", 29_333_333): None},
+    )
     store.commit(gone, [], [1, 3], {})
     loaded = store.load()
     assert loaded.ledger is not None
     assert loaded.ledger.minutes == {("rejections", 29_333_333): 4}
+    assert loaded.ledger.layers == {("layer1", 29_333_333): 3}
     assert (loaded.ledger.incidents, loaded.ledger.violations) == ({}, {})
     assert [row.id for row in loaded.files] == [2]
 

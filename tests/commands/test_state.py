@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.checkpoint.migrations import STEPS
 from exporter.checkpoint.store import EXPOSED, Store
 from tests.support.states import FILE, SOMETHING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.commands.conftest import Cli
 
 NOW = 1_760_000_000.0
+SCHEMA = 1 + len(STEPS)
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_show_tells_positions_and_amounts(booking_exporter: Cli, state: Path) ->
     result = booking_exporter("state", "show", "--state", state)
     assert result.code == 0
     lines = result.out.splitlines()
-    assert lines[0].startswith(f"state        {state} (schema version 1, ")
+    assert lines[0].startswith(f"state        {state} (schema version {SCHEMA}, ")
     assert lines[1].startswith("last commit  20")
     assert lines[1].endswith("Z, not in use")
     assert lines[2:4] == ["kept         2 counters, 1 histograms, 1 incidents", "logs         app"]
@@ -62,7 +64,7 @@ def test_show_as_json(booking_exporter: Cli, state: Path) -> None:
     result = booking_exporter("state", "show", "--state", state, "--json")
     facts = json.loads(result.out)
     assert facts["path"] == str(state)
-    assert (facts["schema_version"], facts["counters"], facts["incidents"]) == (1, 2, 1)
+    assert (facts["schema_version"], facts["counters"], facts["incidents"]) == (SCHEMA, 2, 1)
     assert facts["files"][1] == {
         "log": "app",
         "path": str(state.parent / "laravel.log"),

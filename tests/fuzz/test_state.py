@@ -207,6 +207,7 @@ COLUMNS: Final = {
     "histograms": ["metric", "labels", "bounds", "buckets", "sum"],
     "last_events": ["event", "time"],
     "minutes": ["kind", "minute", "number"],
+    "layer_minutes": ["layer", "minute", "number"],
     "incidents": ["hash", "first", "held"],
     "violations": ["number", "hash", "role", "time"],
     "logs": ["name"],

@@ -86,6 +86,20 @@ def test_a_record_counts_all_that_it_means(catalogue: Catalogue) -> None:
     assert snapshot.histograms[AGE].sum == 2041.5
     assert snapshot.last_events == {"stale_booking": NOW - 60.0}
     assert snapshot.rejections == {MINUTE - 1: 1}
+    assert snapshot.layers == {"layer1": {MINUTE - 1: 1}, "layer2": {}, "layer3": {}, "layer4": {}}
+
+
+def test_rejections_by_layer_go_on_after_a_restart(catalogue: Catalogue) -> None:
+    """The last 24 h of each layer are in the state: who continues from it shows the same, and adds to it."""
+    first = Ledger(catalogue, None, SECRET)
+    first.apply("app", NOW, violated("failed_save"), NOW)
+    first.apply("app", NOW, STALE, NOW, times=3)
+    shown = commit(first).layers
+    second = Ledger(catalogue, first.state(), SECRET)
+    assert second.snapshot(state_lost=None, exposed=True).layers == shown
+    second.apply("app", NOW, violated("failed_save", "bk_2"), NOW)
+    assert second.snapshot(state_lost=None, exposed=True).layers == shown
+    assert commit(second).layers == {"layer1": {MINUTE: 3}, "layer2": {}, "layer3": {}, "layer4": {MINUTE: 2}}
 
 
 def test_appointments_fill_the_other_window(catalogue: Catalogue) -> None:

@@ -46,9 +46,19 @@ def test_old_minutes_are_forgotten() -> None:
     windows.add(REJECTIONS, NOW, NOW)
     assert windows.changes() == {(CREATED, MINUTE - 1440): None, (REJECTIONS, MINUTE): 2}
     windows.committed()
-    assert windows.shown(CREATED) == {}
-    assert windows.shown(REJECTIONS) == {MINUTE: 2}
+    assert windows.shown == {CREATED: {}, REJECTIONS: {MINUTE: 2}}
     assert windows.changes() == {}
+
+
+def test_kinds_of_another_version() -> None:
+    """Minutes of a kind that is not known here are not shown, and forgotten after a day like all others."""
+    windows = Windows({("other", MINUTE): 4, (CREATED, MINUTE): 1}, ("layer1", CREATED))
+    assert windows.shown == {"layer1": {}, CREATED: {MINUTE: 1}}
+    later = NOW + 86400.0
+    windows.add("layer1", later, later)
+    assert windows.changes() == {("other", MINUTE): None, (CREATED, MINUTE): None, ("layer1", MINUTE + 1440): 1}
+    windows.committed()
+    assert windows.shown == {"layer1": {MINUTE + 1440: 1}, CREATED: {}}
 
 
 def test_minutes_far_ahead_are_forgotten() -> None:
@@ -71,14 +81,14 @@ def test_shows_only_what_was_committed() -> None:
     """A number appears after its commit, and not what was counted while that commit ran."""
     windows = Windows({})
     windows.add(CREATED, NOW, NOW)
-    assert windows.shown(CREATED) == {}
+    assert windows.shown[CREATED] == {}
     windows.changes()
     windows.add(CREATED, NOW, NOW)
     windows.committed()
-    assert windows.shown(CREATED) == {MINUTE: 1}
-    untouched = windows.shown(REJECTIONS)
+    assert windows.shown[CREATED] == {MINUTE: 1}
+    untouched = windows.shown[REJECTIONS]
     windows.changes()
     windows.committed()
     windows.committed()
-    assert windows.shown(CREATED) == {MINUTE: 2}
-    assert windows.shown(REJECTIONS) is untouched
+    assert windows.shown[CREATED] == {MINUTE: 2}
+    assert windows.shown[REJECTIONS] is untouched

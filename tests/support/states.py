@@ -23,6 +23,7 @@ SOMETHING = Changes(
     minutes={("rejections", 29_333_333): 4, ("created", 29_333_333): 9},
     incidents={b"i" * 16: Sighting(1_760_000_000.0, 1_760_000_001.0)},
     violations={7: Violated(b"v" * 16, "report", 1_760_000_000.0)},
+    layers={("layer1", 29_333_333): 3, ("layer4", 29_333_333): 1},
 )
 
 LEDGER = LedgerState(
@@ -32,6 +33,7 @@ LEDGER = LedgerState(
     {("rejections", 29_333_333): 4, ("created", 29_333_333): 9},
     {b"i" * 16: Sighting(1_760_000_000.0, 1_760_000_001.0)},
     {7: Violated(b"v" * 16, "report", 1_760_000_000.0)},
+    {("layer1", 29_333_333): 3, ("layer4", 29_333_333): 1},
 )
 
 FILE = FileRow(
