@@ -32,10 +32,17 @@ class Condition:
         self.last_commit = now
         self.commit_failing = False
 
-    def health(self, tracker: Tracker, offsets: Mapping[str, float | None], *, catching_up: bool) -> Health:
-        """Return the condition as the gauges show it."""
+    def health(
+        self,
+        tracker: Tracker,
+        offsets: Mapping[str, float | None],
+        records: Mapping[str, float | None],
+        *,
+        catching_up: bool,
+    ) -> Health:
+        """Return the condition as the gauges show it; `offsets` and `records` are those of LogHealth, by log."""
         return Health(
-            logs={name: self._log_health(name, tracker, offsets[name]) for name in self._logs},
+            logs={name: self._log_health(name, tracker, offsets[name], records[name]) for name in self._logs},
             last_commit=self.last_commit,
             uncommitted_bytes=sum(tail.uncommitted for tail in tracker.tails),
             commit_failing=self.commit_failing,
@@ -45,7 +52,7 @@ class Condition:
             reload_success_time=self.reload_success_time,
         )
 
-    def _log_health(self, name: str, tracker: Tracker, offset: float | None) -> LogHealth:
+    def _log_health(self, name: str, tracker: Tracker, offset: float | None, record: float | None) -> LogHealth:
         tails = [tail for tail in tracker.tails if tail.log == name]
         unreadable = sum(log == name for log, _ in tracker.unreadable)
         return LogHealth(
@@ -54,6 +61,8 @@ class Condition:
             oldest_uncommitted=min((tail.since for tail in tails if tail.since is not None), default=None),
             clock_offset=offset,
             files=_by_state(tails, unreadable),
+            written=max((tail.modified for tail in tails if tail.modified), default=None),
+            last_record=record,
         )
 
 

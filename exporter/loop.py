@@ -247,7 +247,8 @@ class Loop:
     def publish(self) -> None:
         """Show the present condition."""
         offsets: Mapping[str, float | None] = {name: self._pipeline.clock_offset(name) for name in self._names}
-        self._view.health = self.condition.health(self._tracker, offsets, catching_up=self._catching_up)
+        records = {name: self._pipeline.last_record(name) for name in self._names}
+        self._view.health = self.condition.health(self._tracker, offsets, records, catching_up=self._catching_up)
         if self._progress is not None and self._catching_up:
             total = sum(tail.size for tail in self._tracker.tails)
             self._progress(total - sum(tail.unread for tail in self._tracker.tails), total)

@@ -146,13 +146,19 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class LogHealth:
-    """The present condition of one configured log, computed by the loop, read at the scrape."""
+    """The present condition of one configured log, computed by the loop, read at the scrape.
+
+    `written` is when one of its files was last written to, `last_record` the time of the record read
+    last (both Unix seconds, None while not known: the latter begins anew with each process).
+    """
 
     up: bool
     lag_bytes: int
     oldest_uncommitted: float | None
     clock_offset: float | None
     files: Mapping[str, int]
+    written: float | None = None
+    last_record: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

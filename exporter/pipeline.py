@@ -54,6 +54,7 @@ class _Log:
     zone: ZoneInfo
     times: Times
     clock_offset: float | None = None
+    last_record: float | None = None
 
 
 class Pipeline:
@@ -111,6 +112,10 @@ class Pipeline:
         """Return the newest live record's time minus its arrival in seconds; None before the first."""
         return self._logs[log].clock_offset
 
+    def last_record(self, log: str) -> float | None:
+        """Return the time of the record read last (Unix seconds); None before the first."""
+        return self._logs[log].last_record
+
     def _apply(self, tail: Tail, log: _Log, cut: Cut, now: float, *, live: bool) -> None:
         for level, count in zip(LEVELS, cut.levels, strict=True):
             if count:
@@ -133,9 +138,15 @@ class Pipeline:
                 self._ledger.apply(log.name, now if time is None else time, match, now, times)
         for series, values in cut.observed.items():
             self._ledger.observe_all(series, values)
-        if live and cut.newest >= 0:
-            header = HEADER.match(self._buffer, cut.newest)
-            time = log.times.resolve(header.group(1), near=now) if header else None
+        if cut.newest >= 0:
+            self._note_newest(log, cut.newest, now, live=live)
+
+    def _note_newest(self, log: _Log, newest: int, now: float, *, live: bool) -> None:
+        header = HEADER.match(self._buffer, newest)
+        time = log.times.resolve(header.group(1), near=now) if header else None
+        if time is not None:
+            log.last_record = time
+        if live:
             log.clock_offset = None if time is None else time - now
 
     def _settle(self, log: _Log, outcomes: list[tuple[bytes, Match, int]], now: float, near: float | None) -> None:

@@ -26,10 +26,10 @@ def condition(tails: list[Tail], *, catching_up: bool) -> LogHealth:
         [LogSettings("app", ("/none/*",))], tails, same_boot=True, report=lambda *_: None, warn=lambda *_: None
     )
     one = Condition(("app",))
-    health = one.health(tracker, {"app": 0.5}, catching_up=catching_up)
+    health = one.health(tracker, {"app": 0.5}, {"app": 7.5}, catching_up=catching_up)
     assert health.ready is not catching_up
     assert health.uncommitted_bytes == sum(tail.uncommitted for tail in tails)
-    assert health.logs["app"].clock_offset == 0.5
+    assert (health.logs["app"].clock_offset, health.logs["app"].last_record) == (0.5, 7.5)
     return health.logs["app"]
 
 
@@ -59,6 +59,13 @@ def test_lag() -> None:
     log = shown("active", "rotated", size=100, position=40, since=7.0, uncommitted=3)
     assert (log.lag_bytes, log.oldest_uncommitted) == (120, 7.0)
     assert shown("active").oldest_uncommitted is None
+
+
+def test_last_written() -> None:
+    """A log was written to when the newest of its files was; it is not known before one was looked at."""
+    tails = [Tail(number, "app", f"/{number}", 1, number, modified=10.0 * number) for number in range(3)]
+    assert condition(tails, catching_up=False).written == 20.0
+    assert condition(tails[:1], catching_up=False).written is None
 
 
 def test_a_commit_ends_a_failure() -> None:

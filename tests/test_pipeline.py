@@ -111,6 +111,20 @@ def test_clock_offset(tmp_path: Path) -> None:
     assert reader.pipeline.clock_offset("app") == 7200.0
 
 
+def test_last_record(tmp_path: Path) -> None:
+    """The time of the record read last is known, of history too; one without a possible time changes nothing."""
+    log = [header(time, 1) for time in ("2025-10-09 10:00:00", "2025-10-09 10:00:09", "2025-13-45 99:99:99")]
+    reader = Reader(tmp_path / "a", b"".join(log[:2]))
+    assert reader.pipeline.last_record("app") is None
+    reader.read()
+    assert reader.pipeline.last_record("app") == datetime(2025, 10, 9, 10, 0, 9, tzinfo=UTC).timestamp()
+    assert reader.pipeline.clock_offset("app") is None
+    with (tmp_path / "a").open("ab") as file:
+        file.write(log[2])
+    reader.read()
+    assert reader.pipeline.last_record("app") == datetime(2025, 10, 9, 10, 0, 9, tzinfo=UTC).timestamp()
+
+
 def test_impossible_time_is_now(tmp_path: Path) -> None:
     """A record with a time that does not exist counts as of now."""
     reader = Reader(tmp_path / "a", header("2025-13-45 99:99:99", 1))
