@@ -32,6 +32,9 @@ mtail      mtail         the comparison with mtail
 php        php-cli       the README's PHP lines are not checked
 cc         gcc           the daemon is not killed inside its commits
 mariadb-install-db mariadb-server-core tests against a real MariaDB
+fish       fish          completions in a real fish
+zsh        zsh           completions in a real zsh
+man        man-db        the manual page's format
 my_print_defaults  mariadb-client-core  tests against a real MariaDB
 pg_createcluster   postgresql      tests against a real PostgreSQL
 endef
@@ -75,16 +78,18 @@ fuzz: $(VENV)/.dev ## look for logs that the records' reader gets wrong, for SEC
 torture: deps $(VENV)/.dev ## kill the daemon at KILLS moments beside a live writer and compare all counts; takes 20 minutes
 	$(PYTHON) -m tests.torture --kills $(KILLS) --records $(RECORDS) --rotations $(ROTATIONS) --seed $(SEED)
 
-check: $(VENV)/.dev ## lint, format, types, and whether METRICS.md and the dashboards are current; changes nothing
+check: $(VENV)/.dev ## lint, format, types, and whether all generated files are current; changes nothing
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	@$(PYTHON) -m exporter.metrics_page | cmp -s - METRICS.md || { echo 'METRICS.md is not current: run make docs' >&2; exit 1; }
 	@$(PYTHON) -m grafana.generate --check
+	@$(PYTHON) -m deploy.generate --check
 
-docs: $(VENV)/.dev ## write METRICS.md anew from exporter/catalogue.py, and the dashboards from grafana/generate
+docs: $(VENV)/.dev ## write anew what is generated: METRICS.md, dashboards, manual page, completions
 	$(PYTHON) -m exporter.metrics_page > METRICS.new && mv METRICS.new METRICS.md
 	$(PYTHON) -m grafana.generate
+	$(PYTHON) -m deploy.generate
 
 grafana-import: $(VENV)/.made ## import the dashboards: GRAFANA_URL=https://… GRAFANA_TOKEN_FILE=/path/of/token
 	@$(PYTHON) grafana/upload.py '$(GRAFANA_URL)' '$(GRAFANA_TOKEN_FILE)'

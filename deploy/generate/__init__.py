@@ -1,0 +1,1 @@
+"""The manual page and the shell completions, made from the command line that `exporter.cli` declares."""
