@@ -30,7 +30,7 @@ prometheus prometheus    tests against a real Prometheus and promtool
 amtool     prometheus-alertmanager tests of routes and messages against a real Alertmanager
 mtail      mtail         the comparison with mtail
 php        php-cli       the README's PHP lines are not checked
-cc         gcc           the daemon is not killed inside its commits
+cc         gcc           no native part, and the daemon is not killed inside its commits
 mariadb-install-db mariadb-server-core tests against a real MariaDB
 fish       fish          completions in a real fish
 zsh        zsh           completions in a real zsh
@@ -69,11 +69,12 @@ bench: deps $(VENV)/.dev ## measure speed, latency and memory on generated logs,
 benchdb: deps $(VENV)/.dev ## measure the database sampler's queries on tables of up to ten million rows; takes ten minutes
 	$(PYTHON) -m tests.benchmarks.database
 
-fuzz: $(VENV)/.dev ## look for logs that the records' reader gets wrong, for SECONDS (60); needs Linux on x86-64
+fuzz: $(VENV)/.dev ## look for logs that the records' reader or its C code gets wrong, for SECONDS (60) each; needs Linux on x86-64
 	$(PIP) install --editable '.[dev,fuzz]'
 	@mkdir -p var/fuzz
 	$(PYTHON) -m tests.fuzz.fuzz_records -max_total_time=$(SECONDS) -max_len=4096 -artifact_prefix=var/fuzz/ \
 		-print_final_stats=1 var/fuzz tests/fuzz/corpus
+	$(PYTHON) -m tests.native.test_hostile $(SECONDS) $(SEED)
 
 torture: deps $(VENV)/.dev ## kill the daemon at KILLS moments beside a live writer and compare all counts; takes 20 minutes
 	$(PYTHON) -m tests.torture --kills $(KILLS) --records $(RECORDS) --rotations $(ROTATIONS) --seed $(SEED)
@@ -149,7 +150,10 @@ $(VENV)/.made:
 	"$$found" -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.made pyproject.toml
+# What is compiled when the package is installed, into the tree.
+NATIVE = hatch_build.py $(wildcard exporter/native/*.c)
+
+$(VENV)/.run: $(VENV)/.made pyproject.toml $(NATIVE)
 	@$(PIP) install --editable .
 	@touch $@
 

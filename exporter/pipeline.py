@@ -16,10 +16,11 @@ from exporter.catalogue import APP, OWN
 from exporter.events.classify import classify
 from exporter.events.settle import Settler
 from exporter.model import LEVELS
+from exporter.native.library import load
 from exporter.records.block import Ending
 from exporter.records.cut import Cutter
 from exporter.records.parse import HEADER, LIMIT
-from exporter.records.scan import Scanner
+from exporter.records.quick import best_scanner
 from exporter.records.time import FoldWatch, Times, repeated_days
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Pipeline:
 
     def __init__(self, logs: Iterable[LogSettings], events: EventSet, ledger: Ledger) -> None:
         """Compile the events' triggers and prepare each log."""
-        scanner = Scanner(events.triggers)
+        scanner = best_scanner(events.triggers, load())
         self._ledger = ledger
         self._buffer = bytearray(CAPACITY)
         self._view = memoryview(self._buffer)

@@ -23,6 +23,7 @@ from exporter.config.overrides import Overrides
 from exporter.config.schema import EventSettings, Settings
 from exporter.errors import UserError
 from exporter.events.examples import run_examples
+from exporter.native import library as native
 
 EPILOG = "Example: booking-exporter check --config /etc/booking-exporter/config.yaml"
 
@@ -55,6 +56,7 @@ def _results(settings: Settings) -> Iterator[Result]:
     listen = f"{settings.listen.address}:{settings.listen.port}"
     yield Result("ok", "configuration", f"{len(settings.logs)} log(s), serves on {listen}")
     yield from _events(settings.events)
+    yield _native_part()
     mountinfo = read_mountinfo()
     if not settings.logs and settings.database is None:
         yield Result("FAIL", "logs", "none is configured; name one with --log, or under `logs:` in the configuration")
@@ -66,6 +68,17 @@ def _results(settings: Settings) -> Iterator[Result]:
 
         yield from check_database(settings.database, time.time())
     yield check_state(state_path(settings), mountinfo)
+
+
+def _native_part() -> Result:
+    if native.load() is not None:
+        return Result("ok", "native part", "in use")
+    return Result(
+        "warn",
+        "native part",
+        "was not built, so long logs are caught up with several times more slowly; install a C compiler (gcc), then "
+        "booking-exporter again",
+    )
 
 
 def _events(settings: EventSettings) -> Iterator[Result]:

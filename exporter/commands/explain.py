@@ -18,9 +18,10 @@ from exporter.commands.pieces import Piece, Utf16Error, pieces
 from exporter.config.overrides import Overrides
 from exporter.config.schema import EventSettings, LogSettings, Settings
 from exporter.errors import UserError
+from exporter.native.library import load
 from exporter.pipeline import judge_by
 from exporter.records.cut import Cutter
-from exporter.records.scan import Scanner
+from exporter.records.quick import best_scanner
 
 EPILOG = (
     "Example: booking-exporter explain --only-events --timezone Europe/Berlin /var/www/app/storage/logs/laravel.log"
@@ -60,7 +61,7 @@ def explain(
     files = (*(one.absolute() for one in events or ()), *settings.events.files)
     known = events_from(EventSettings(settings.events.builtin, files))
     explainer = Explainer(known, log, width or shutil.get_terminal_size((WIDTH, 0)).columns)
-    cutter = Cutter(Scanner(known.triggers), judge_by(known, log.ignore_channels))
+    cutter = Cutter(best_scanner(known.triggers, load()), judge_by(known, log.ignore_channels))
     for piece in _pieces(file, cutter, ZoneInfo(log.timezone)):
         lines, is_event = explainer.explain(piece)
         if is_event or not only_events:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.records.carry import Carry
+    from exporter.records.hits import Scan
     from exporter.records.plain import AtOnce
-    from exporter.records.scan import Scanner
     from exporter.records.walk import Judge
 
     Visit = Callable[[int, Cut], None]
@@ -35,7 +35,7 @@ class Cutter:
     `records.enclosure` and 1 KiB beyond its first `seen` ones, else nothing of it may be new forever.
     """
 
-    def __init__(self, scanner: Scanner, judge: Judge, limit: int = LIMIT, *, at_once: AtOnce | None = None) -> None:
+    def __init__(self, scanner: Scan, judge: Judge, limit: int = LIMIT, *, at_once: AtOnce | None = None) -> None:
         """Take the compiled patterns, the judgements of a record, and its longest evaluated part in bytes."""
         self._scanner = scanner
         self._judge = judge

@@ -1,37 +1,28 @@
 """One pass of hyperscan over a block, for everything that matters: headers, oddities, events.
 
-This is the only code that touches every byte, and it does so in C
-(https://intel.github.io/hyperscan/dev-reference/). Matches are reported by their end, in rising
-order; what lies around a match is looked at by `cut`.
+Only a scan touches every byte, and it does so in C (https://intel.github.io/hyperscan/dev-reference/).
+Matches are reported by their end, in rising order; what lies around a match is looked at by `cut`.
+These patterns are the rule; where the native library was built, `records.quick` finds the same faster.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import hyperscan
 
 from exporter.model import LEVELS
+from exporter.records.hits import ENCLOSED, HEADERS, Hits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from exporter.model import Trigger
+    from exporter.records.hits import Hit
 
-HEADERS: Final = range(len(LEVELS))
-"""Codes of a line record's header, by level."""
 _OTHERS: Final = len(HEADERS)
-JSON_LEVELS: Final = range(len(LEVELS), 2 * len(LEVELS))
-"""Codes of the level in a JSON record's tail, by level."""
-JSON_OPEN: Final = 2 * len(LEVELS)
-"""Code of a JSON record's beginning."""
-SUSPECT: Final = JSON_OPEN + 1
-"""Code of a line that begins with a bracketed time and is no header; one line may match more than once."""
-ENCLOSED: Final = SUSPECT + 1
-"""Code of a bracketed time at a line's beginning where the last quote before it may open a string."""
 FIRST_TRIGGER: Final = ENCLOSED + 1
 """The first trigger's code in the compiled table."""
 
@@ -70,23 +61,6 @@ _SUSPECT: Final = rb"^" + _TIME + rb"(?:[^ ]| (?:" + b"|".join(_NO_HEADER) + rb"
 _ENCLOSED: Final = rb'[\\:,\[{]"[^"]*[\n\x00\xBF]\[\d{4}-\d\d-\d\d[ T]'
 """Only behind such a quote can a JSON string be open (or behind an escaped one)."""
 
-Hit = tuple[int, int]
-"""The offset behind a match, and its code."""
-
-
-@dataclass(slots=True)
-class Hits:
-    """What stood in a block, each by rising offsets behind the matches.
-
-    Headers, with their levels' numbers; triggers, by their indexes; everything else as hits.
-    """
-
-    headers: list[int] = field(default_factory=list)
-    levels: bytearray = field(default_factory=bytearray)
-    ends: list[int] = field(default_factory=list)
-    triggers: list[int] = field(default_factory=list)
-    others: list[Hit] = field(default_factory=list)
-
 
 class Scanner:
     """A compiled set of patterns. Not safe for two threads at once, but each thread may have a scanner of its own.
@@ -105,7 +79,7 @@ class Scanner:
         table.append((_SUSPECT, line))
         table.append((_ENCLOSED, 0))
         for trigger in triggers:
-            table.append((trigger.pattern if trigger.regex else re.escape(trigger.pattern), 0))
+            table.append((_pattern(trigger), 0))
         self._database = _compiled(tuple(table))
         self._scratch = hyperscan.Scratch(self._database)
 
@@ -127,6 +101,31 @@ class Scanner:
 
         self._database.scan(block, match_event_handler=on_match, scratch=self._scratch)  # type: ignore[type-var]  # any buffer is taken
         return hits
+
+
+class Regexes:
+    """Some triggers alone, by their indexes. Not safe for two threads at once."""
+
+    def __init__(self, triggers: Mapping[int, Trigger]) -> None:
+        """Compile the triggers. Raises `hyperscan.error` where one cannot be compiled."""
+        self._numbers = tuple(triggers)
+        self._database = _compiled(tuple((_pattern(one), 0) for one in triggers.values()))
+        self._scratch = hyperscan.Scratch(self._database)
+
+    def scan(self, block: memoryview) -> list[Hit]:
+        """Return the offsets behind their matches in `block`, with their indexes, by rising offsets."""
+        hits: list[Hit] = []
+        found, numbers = hits.append, self._numbers
+
+        def on_match(code: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            found((end, numbers[code]))
+
+        self._database.scan(block, match_event_handler=on_match, scratch=self._scratch)  # type: ignore[type-var]  # any buffer is taken
+        return hits
+
+
+def _pattern(trigger: Trigger) -> bytes:
+    return trigger.pattern if trigger.regex else re.escape(trigger.pattern)
 
 
 @lru_cache(maxsize=4)

@@ -14,8 +14,8 @@ from exporter.records.block import Cut, Ending
 from exporter.records.carry import Carry
 from exporter.records.context import uncut
 from exporter.records.enclosure import PASSED_OVER, Enclosure, Verdict
+from exporter.records.hits import ENCLOSED, JSON_LEVELS, JSON_OPEN, SUSPECT
 from exporter.records.parse import JSON_START, Record, parse
-from exporter.records.scan import ENCLOSED, JSON_LEVELS, JSON_OPEN, SUSPECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from exporter.model import Match
     from exporter.records.carry import Counted, Kind
+    from exporter.records.hits import Hit, Hits
     from exporter.records.plain import Beginnings
-    from exporter.records.scan import Hit, Hits
 
     Judge = Callable[[Record, AbstractSet[int]], Match | None]
 

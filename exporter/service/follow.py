@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from exporter import __version__, memory
 from exporter.checkpoint.store import Store
 from exporter.errors import UserError
+from exporter.native import library as native
 from exporter.service.daemon import Daemon, boot_id
 from exporter.service.signals import Stop, on_signals
 from exporter.web.health import Identity
@@ -57,7 +58,8 @@ def run(settings: Settings, events: EventSet, *, config_hash: int, progress: Pro
         server.start()
         if daemon.sampler is not None:
             daemon.sampler.start()
-        _log.info("following", extra={"logs": len(settings.logs), "address": server.address, "port": server.port})
+        serving = {"address": server.address, "port": server.port}
+        _log.info("following", extra={"logs": len(settings.logs), **serving, "native": native.load() is not None})
         try:
             _follow(daemon, stop)
             daemon.loop.commit(forced=True)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.native import library
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -33,17 +35,19 @@ def log(tmp_path: Path) -> Path:
 
 def test_all_is_well(booking_exporter: Cli, log: Path) -> None:
     """Where all is well each check is one line that begins with ok, nothing is written, and the exit code is 0."""
+    library()
     result = booking_exporter("check", "--log", log, "--state", log.parent / "state.sqlite")
     assert result.code == 0
     lines = result.out.splitlines()
     assert [one.partition(":")[0] for one in lines] == [
         "ok    configuration",
         "ok    events",
+        "ok    native part",
         "ok    log app",
         "ok    state",
     ]
-    assert lines[2] == "ok    log app: 1 file can be read, 46 B; times are read as UTC"
-    assert lines[3] == f"ok    state: {log.parent}/state.sqlite: will be made at the first start"
+    assert lines[3] == "ok    log app: 1 file can be read, 46 B; times are read as UTC"
+    assert lines[4] == f"ok    state: {log.parent}/state.sqlite: will be made at the first start"
     assert list(log.parent.iterdir()) == [log]
 
 

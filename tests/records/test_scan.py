@@ -7,16 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from exporter.model import LEVELS, Trigger
+from exporter.native.library import load
+from exporter.records.hits import ENCLOSED, HEADERS, JSON_LEVELS, JSON_OPEN, SUSPECT, Hits
 from exporter.records.parse import HEADER
-from exporter.records.scan import ENCLOSED, HEADERS, JSON_LEVELS, JSON_OPEN, SUSPECT, Hits, Scanner
+from exporter.records.quick import best_scanner
+from exporter.records.scan import Scanner
 
 TIME = b"[2025-10-06 18:22:12]"
 TRIGGERS = [Trigger(b"a.b(c", regex=False, definitions=()), Trigger(rb"[xy]{3}z", regex=True, definitions=())]
 SCANNER = Scanner(TRIGGERS)
+BEST = best_scanner(TRIGGERS, load())
 
 
 def scan(text: bytes) -> Hits:
-    return SCANNER.scan(memoryview(text))
+    """Return what the patterns find; the native scan finds the same."""
+    hits = SCANNER.scan(memoryview(text))
+    best = BEST.scan(memoryview(text))
+    assert (best.headers, best.levels) == (hits.headers, hits.levels)
+    assert (best.ends, best.triggers) == (hits.ends, hits.triggers)
+    assert {code for _, code in best.others} == {code for _, code in hits.others}
+    return hits
 
 
 def codes(text: bytes) -> list[int]:

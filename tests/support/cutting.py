@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from exporter.model import LEVELS, Match, Trigger
+from exporter.native.library import load
 from exporter.records.block import Ending
 from exporter.records.carry import Carry
 from exporter.records.cut import Cutter
 from exporter.records.parse import LIMIT
-from exporter.records.scan import Scanner
+from exporter.records.quick import best_scanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,9 @@ PHRASE: Final = b"Stale booking"
 MARKER: Final = b"FAMILY"
 DEFERRED: Final = b"Lock->block"
 CHANNEL: Final = b"booking-channel"
-SCANNER: Final = Scanner([Trigger(text, regex=False, definitions=()) for text in (PHRASE, MARKER, DEFERRED, CHANNEL)])
+SCANNER: Final = best_scanner(
+    [Trigger(text, regex=False, definitions=()) for text in (PHRASE, MARKER, DEFERRED, CHANNEL)], load()
+)
 TOKENS: Final = (
     HEADER,
     b"\n" + HEADER,

@@ -1,0 +1,1 @@
+"""The native part: a small C library that passes over whole blocks, used where it could be built."""
