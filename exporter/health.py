@@ -27,6 +27,15 @@ class Condition:
         self.reload_successful = True
         self.reload_success_time = 0.0
 
+    def follow(self, logs: tuple[str, ...]) -> None:
+        """Take the names of other logs."""
+        self._logs = logs
+
+    def reloaded(self, now: float) -> None:
+        """Note that another configuration is in force."""
+        self.reload_successful = True
+        self.reload_success_time = now
+
     def committed(self, now: float) -> None:
         """Note a commit."""
         self.last_commit = now

@@ -17,6 +17,7 @@ from exporter.checkpoint.rows import EXPOSED, START_AT_END
 from exporter.health import Condition
 from exporter.records.block import Ending
 from exporter.tail.files import ReadError
+from exporter.web.collector import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from exporter.checkpoint.store import Store
     from exporter.config.schema import LogSettings
     from exporter.ledger.ledger import Ledger
+    from exporter.model import Snapshot
     from exporter.pipeline import Pipeline
     from exporter.tail.follow import Tail
     from exporter.tail.track import Tracker
-    from exporter.web.collector import View
 
     Progress = Callable[[int, int], None]
 
@@ -87,14 +88,33 @@ class Loop:
         self._stopping = stopping
         self._progress = progress
         self._quiet_after = {log.name: log.quiet_after for log in logs}
-        self._names = tuple(self._quiet_after)
         self._refresh_at = 0.0
         self._commit_at = 0.0
         self._catching_up = True
-        self.condition = Condition(self._names)
+        self.condition = Condition(tuple(self._quiet_after))
         self.work = True
         self.live = False
         """Whether a file has grown lately, so that all are looked at often and need not be watched for it."""
+
+    def follow(self, logs: tuple[LogSettings, ...], pipeline: Pipeline, *, at_end: frozenset[str]) -> View:
+        """Go on with another configuration, between two cycles; return the view that shows it from now on.
+
+        The tracker and the ledger have taken it over already. Unknown files of the logs in `at_end` are
+        read from their present end on. The old view stays as it is: it belongs to the old series.
+        """
+        now = self._clock()
+        before, self._pipeline = self._pipeline, pipeline
+        pipeline.take_over(before)
+        self._catching_up = self._catching_up or any(log.name not in self._quiet_after for log in logs)
+        self._quiet_after = {log.name: log.quiet_after for log in logs}
+        self.condition.follow(tuple(self._quiet_after))
+        self.condition.reloaded(now)
+        self._start.at_end |= at_end
+        self.refresh(now)
+        self.work = True  # the names of new logs are to be remembered
+        self._view = View(self._snapshot(), self._view.health)
+        self.publish()
+        return self._view
 
     def cycle(self, *, moved: bool = False) -> float:
         """Do all that is due; return the seconds until something may be due again."""
@@ -133,7 +153,8 @@ class Loop:
     def _in_order(self) -> list[Tail]:
         """Rotated files first, then the older first: so history is counted in the order in which it happened."""
         return sorted(
-            self._tracker.tails, key=lambda tail: (tail.state not in {"rotated", "unlinked"}, tail.modified, tail.path)
+            (tail for tail in self._tracker.tails if tail.log in self._quiet_after),
+            key=lambda tail: (tail.state not in {"rotated", "unlinked"}, tail.modified, tail.path),
         )
 
     def _read(self, tail: Tail) -> bool:
@@ -173,7 +194,7 @@ class Loop:
 
     def _close_quiet(self, *, ending: Ending = Ending.QUIET) -> None:
         """Look at the open records of files to which nothing was written for a while."""
-        for tail in list(self._tracker.tails):
+        for tail in self._in_order():
             if tail.file is None or tail.fresh or tail.unread or (tail.judged and ending is Ending.QUIET):
                 continue
             now = self._clock()
@@ -216,7 +237,7 @@ class Loop:
         changes = self._ledger.changes()
         try:
             seconds = self._store.commit(
-                changes, [tail.row() for tail in tails], gone, self._start.meta, logs=self._names
+                changes, [tail.row() for tail in tails], gone, self._start.meta, logs=self._quiet_after
             )
         except CommitError as error:
             self._commit_at = now + RETRY_INTERVAL
@@ -242,12 +263,15 @@ class Loop:
         self._commit_at = now + COMMIT_INTERVAL
         self.condition.committed(now)
         self.work = False
-        self._view.snapshot = self._ledger.snapshot(state_lost=self._start.state_lost, exposed=self._start.exposed)
+        self._view.snapshot = self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
+        return self._ledger.snapshot(state_lost=self._start.state_lost, exposed=self._start.exposed)
 
     def publish(self) -> None:
         """Show the present condition."""
-        offsets: Mapping[str, float | None] = {name: self._pipeline.clock_offset(name) for name in self._names}
-        records = {name: self._pipeline.last_record(name) for name in self._names}
+        offsets: Mapping[str, float | None] = {name: self._pipeline.clock_offset(name) for name in self._quiet_after}
+        records = {name: self._pipeline.last_record(name) for name in self._quiet_after}
         self._view.health = self.condition.health(self._tracker, offsets, records, catching_up=self._catching_up)
         if self._progress is not None and self._catching_up:
             total = sum(tail.size for tail in self._tracker.tails)
@@ -260,7 +284,7 @@ class Loop:
         if self.work:
             return min(RETRY_INTERVAL, max(0.0, self._commit_at - now))
         due = min(LIVE_INTERVAL if self.live else POLL_INTERVAL, max(0.0, self._refresh_at - now))
-        for tail in self._tracker.tails:
+        for tail in self._in_order():
             if not tail.judged and tail.file is not None:
                 due = min(due, max(0.01, tail.grown + self._quiet_after[tail.log] - now))
         return due

@@ -12,11 +12,12 @@ _COLLECT_AFTER: Final = 20_000
 
 
 def settle() -> None:
-    """To be called once when all parts are built: give back what building them took, and look at them no more.
+    """To be called when all parts are built: give back what building them took, and look at them no more.
 
     Compiling the patterns takes some ten megabytes, which glibc keeps unless asked
     (https://man7.org/linux/man-pages/man3/malloc_trim.3.html); other C libraries need not be asked.
     """
+    gc.unfreeze()  # of what was replaced, cycles are left
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)

@@ -74,6 +74,13 @@ class Pipeline:
             cutter = Cutter(scanner, judge_by(events, ignored), at_once=Settler(events, ignored).settle)
             self._logs[log.name] = _Log(log.name, cutter, zone, Times(zone))
 
+    def take_over(self, before: Pipeline) -> None:
+        """Take over what another pipeline learnt of the same logs."""
+        for name, log in self._logs.items():
+            known = before._logs.get(name)
+            if known is not None and known.zone == log.zone:
+                log.clock_offset, log.last_record = known.clock_offset, known.last_record
+
     def fill(self, tail: Tail) -> int:
         """Read the next block of an open file into the buffer; return its length. Raises ReadError."""
         if tail.file is None:

@@ -70,6 +70,7 @@ SCENARIOS = {
         "no counter ever falls, across kills",
         "scrape during catch-up",
         "scrape during commit",
+        "scrape during reload",
         "label cap hit",
         "zeros at the first scrape",
         "slow clients",

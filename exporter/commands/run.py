@@ -3,6 +3,8 @@
 import dataclasses
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +23,7 @@ from exporter.commands.options import (
 from exporter.config.overrides import Overrides
 from exporter.config.schema import Settings, StateSettings, config_hash
 from exporter.errors import UserError
+from exporter.service.configuration import Configuration
 
 EPILOG = (
     "Example: booking-exporter run --log '/var/www/app/storage/logs/laravel*.log' --timezone Europe/Berlin "
@@ -50,37 +53,54 @@ def run(
 ) -> None:
     """Follow the logs and serve /metrics until stopped (Ctrl-C or SIGTERM); sample the app's database if one is named.
 
+    SIGHUP reloads configuration and event definitions; what cannot be used is refused, and the old goes on.
+
     What was counted survives restarts: positions and counts are kept together in the state file,
     by default in $STATE_DIRECTORY (set by systemd) or /var/lib/booking-exporter.
     """
-    settings = settings_from(config, Overrides(tuple(log or ()), timezone, state, listen, database_url))
+    overrides = Overrides(tuple(log or ()), timezone, state, listen, database_url)
+    if once:
+        settings = _settings(config, overrides)
+        journal.configure(settings.log, None, time.monotonic)
+        kept = settings.state if state is not None else StateSettings(None)
+        raise typer.Exit(_serve_once(dataclasses.replace(settings, state=kept)))
+    journal.configure(_settings(config, overrides).log, None, time.monotonic)
+    raise typer.Exit(_serve(lambda: _configuration(config, overrides)))
+
+
+def _settings(config: Path | None, overrides: Overrides) -> Settings:
+    settings = settings_from(config, overrides)
     if not settings.logs and settings.database is None:
         raise UserError(
             "nothing to do: no log and no database is configured; name a log with --log GLOB, or under `logs:` in the "
             "file that --config names"
         )
-    journal.configure(settings.log, None, time.monotonic)
-    if once:
-        kept = settings.state if state is not None else StateSettings(None)
-    else:
-        kept = StateSettings(state_path(settings))
-    raise typer.Exit(_serve(dataclasses.replace(settings, state=kept), once=once))
+    return settings
 
 
-def _serve(settings: Settings, *, once: bool) -> int:
-    # Its web server and scanner take a tenth of a second to import, which no other command should wait for.
-    from exporter.service.follow import run as follow  # noqa: PLC0415  # see above
+def _configuration(config: Path | None, overrides: Overrides) -> Configuration:
+    settings = _settings(config, overrides)
+    settings = dataclasses.replace(settings, state=StateSettings(state_path(settings)))
+    return Configuration(settings, events_from(settings.events), config_hash(settings))
+
+
+def _serve_once(settings: Settings) -> int:
+    # Its scanner takes a tenth of a second to import, which no other command should wait for.
     from exporter.service.once import run_once  # noqa: PLC0415  # see above
 
-    events = events_from(settings.events)
-    if once:
-        return run_once(settings, events, sys.stdout)
+    return run_once(settings, events_from(settings.events), sys.stdout)
+
+
+def _serve(load: Callable[[], Configuration]) -> int:
+    # Its web server and scanner take a tenth of a second to import, which no other command should wait for.
+    from exporter.service.follow import run as follow  # noqa: PLC0415  # see above
+
     if not sys.stderr.isatty():
-        return follow(settings, events, config_hash=config_hash(settings), progress=None)
+        return follow(load)
     # What draws on a terminal takes a service's memory and time for nothing.
     from rich.console import Console  # noqa: PLC0415  # see above
 
     from exporter.commands.catch_up import CatchUp  # noqa: PLC0415  # see above
 
     with CatchUp(Console(stderr=True)) as progress:
-        return follow(settings, events, config_hash=config_hash(settings), progress=progress)
+        return follow(load, progress=progress)

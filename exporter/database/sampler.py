@@ -48,11 +48,13 @@ class Sampler:
         publish: Callable[[DatabaseSnapshot], None],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        errors: Mapping[str, int] | None = None,
     ) -> None:
         """Prepare everything, and publish that nothing is known yet.
 
-        `clock` gives Unix seconds, `monotonic` seconds that never go back. Raises UserError where
-        the URL's file holds none, or where its driver is not installed.
+        `clock` gives Unix seconds, `monotonic` seconds that never go back; failures are counted on from
+        `errors`. Raises UserError where the URL's file holds none, or where its driver is not installed.
         """
         self._settings = settings
         self._publish = publish
@@ -60,13 +62,14 @@ class Sampler:
         self._monotonic = monotonic
         self._link = Link(settings)
         try:
-            need_driver(read_url(settings).family)
+            self._url = read_url(settings)
+            need_driver(self._url.family)
         except UrlError as error:
             raise UserError(str(error)) from None
         self._queries = Queries(settings, self._link, clock, monotonic)
         asked = [query for query in QUERIES if query != "replica_lag" or settings.replica]
         self._schedule = Schedule({one: getattr(settings.intervals, one) for one in asked}, monotonic())
-        self._errors = dict.fromkeys(asked, 0)
+        self._errors = {query: (errors or {}).get(query, 0) for query in asked}
         self._times: dict[str, float] = {}
         self._durations: dict[str, float] = {}
         self._slices: dict[str, float] = {}
@@ -77,6 +80,10 @@ class Sampler:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
         self._show()
+
+    def is_current(self) -> bool:
+        """Tell whether the URL is still the one that was there at the beginning. Raises UrlError where it is none."""
+        return read_url(self._settings) == self._url
 
     def start(self) -> None:
         """Begin to sample, in a daemon thread."""

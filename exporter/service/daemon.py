@@ -1,18 +1,20 @@
-"""All parts of one run, built from the settings on a state."""
+"""All parts of one run, built from a configuration on a state, and replaced when another comes into force."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exporter.catalogue import BUILTIN, Catalogue
 from exporter.checkpoint.store import StateError
-from exporter.config.database import OTHER
+from exporter.errors import UserError
 from exporter.ledger.ledger import Ledger
 from exporter.loop import Loop, Start
 from exporter.model import Health
 from exporter.pipeline import Pipeline
+from exporter.service.configuration import catalogue, heirs, needing_restart
+from exporter.service.sampling import Sampling
 from exporter.tail.follow import Tail
 from exporter.tail.track import Tracker
 from exporter.web.collector import SnapshotCollector, View
@@ -21,14 +23,14 @@ from exporter.web.exposition import Exposition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.catalogue import Catalogue
     from exporter.checkpoint.rows import Loaded
     from exporter.checkpoint.store import Store
-    from exporter.config.database import DatabaseSettings
     from exporter.config.schema import Settings
-    from exporter.database.sampler import Sampler
     from exporter.events.definitions import EventSet
     from exporter.loop import Progress
-    from exporter.model import DatabaseSnapshot, LabelValues
+    from exporter.model import LabelValues
+    from exporter.service.configuration import Configuration
     from exporter.web.health import Identity
 
 _log = logging.getLogger(__name__)
@@ -47,8 +49,23 @@ _STARTING: Final = Health(
 """The condition before the first look."""
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The parts that another configuration needs, complete, and not in force yet."""
+
+    settings: Settings
+    identity: Identity
+    catalogue: Catalogue
+    pipeline: Pipeline
+    sampling: Sampling
+
+
 class Daemon:
-    """All parts of one run, built from the settings; `loop` does the work."""
+    """All parts of one run; `loop` does the work.
+
+    `prepare` and `switch` replace what a configuration determines. What belongs to the files and
+    to what was counted stays: the ledger, the followed files with their descriptors, the store.
+    """
 
     def __init__(  # noqa: PLR0913  (the composition root: all that differs between runs)
         self,
@@ -64,13 +81,15 @@ class Daemon:
     ) -> None:
         """Build everything on `store`, which the caller closes. Raises StateError for an unreadable state.
 
-        `boot` is the kernel's boot ID, "" if unknown.
+        `stopping` tells that cycles are to end early, `boot` is the kernel's boot ID, "" if unknown.
         """
         loaded = store.load()
-        names = tuple(log.name for log in settings.logs)
-        statuses = () if settings.database is None else (*settings.database.statuses, OTHER)
-        catalogue = Catalogue((*BUILTIN, *events.series), logs=names, events=events.names, statuses=statuses)
-        ledger = Ledger(catalogue, loaded.ledger, loaded.key)
+        declared = catalogue(settings, events)
+        self._settings = settings
+        self._identity = identity
+        self._clock = clock
+        self._met = loaded.logs | {log.name for log in settings.logs}
+        self._ledger = Ledger(declared, loaded.ledger, loaded.key)
         self.tracker = Tracker(
             settings.logs,
             _tails(loaded, store.path),
@@ -80,13 +99,12 @@ class Daemon:
             met=loaded.logs,
         )
         start = Start(_is_exposed(loaded), _at_end(settings, loaded), loaded.state_lost, {"boot": boot})
-        self.view = View(ledger.snapshot(state_lost=start.state_lost, exposed=start.exposed), _STARTING)
-        self._ledger = ledger
+        self.view = View(self._ledger.snapshot(state_lost=start.state_lost, exposed=start.exposed), _STARTING)
         self.loop = Loop(
             settings.logs,
             self.tracker,
-            Pipeline(settings.logs, events, ledger),
-            ledger,
+            Pipeline(settings.logs, events, self._ledger),
+            self._ledger,
             store,
             self.view,
             start=start,
@@ -100,31 +118,60 @@ class Daemon:
         if loaded.lost:
             _log.error("the state was damaged and is set aside; counting restarts at the ends of the files")
         self.loop.publish()
-        self.exposition = Exposition(SnapshotCollector(catalogue, self.view, clock, identity))
-        self.sampler = None if settings.database is None else _sampler(settings.database, self._show_database, clock)
+        self.exposition = Exposition(SnapshotCollector(declared, self.view, clock, identity))
+        self.sampling = Sampling(settings.database, clock)
+        self.sampling.show_in(self.view)
+
+    def prepare(self, configuration: Configuration) -> Replacement:
+        """Build all that `configuration` needs; nothing in force is touched.
+
+        Raises UserError where a part cannot be built, or where a setting would need a restart.
+        """
+        settings, events = configuration.settings, configuration.events
+        problems = needing_restart(self._settings, settings)
+        if problems:
+            raise UserError(*problems)
+        sampling = self.sampling
+        if not sampling.serves(settings.database):
+            sampling = Sampling(settings.database, self._clock, self.sampling.errors)
+        return Replacement(
+            settings,
+            replace(self._identity, config_hash=configuration.hash, events_hash=events.hash),
+            catalogue(settings, events),
+            Pipeline(settings.logs, events, self._ledger),
+            sampling,
+        )
+
+    def switch(self, to: Replacement) -> None:
+        """Put the prepared parts in force, between two cycles of the loop.
+
+        What a scrape shows changes at once and as a whole, by the last assignment: the new view
+        holds committed values only, as the old one did (guarantee G2).
+        """
+        renamed = heirs(self._settings, to.settings)
+        names = frozenset(log.name for log in to.settings.logs)
+        new = names - self._met - set(renamed.values())
+        self._met |= names
+        self._ledger.redeclare(to.catalogue)
+        self.tracker.follow(to.settings.logs, met=self._met - new, heirs=renamed)
+        self.view = self.loop.follow(to.settings.logs, to.pipeline, at_end=new)
+        if to.sampling is not self.sampling:
+            self.sampling.replaced()
+            self.sampling = to.sampling
+            self.sampling.start()
+        self.sampling.show_in(self.view)
+        self._settings, self._identity = to.settings, to.identity
+        self.exposition.collector = SnapshotCollector(to.catalogue, self.view, self._clock, to.identity)
 
     def close(self) -> None:
         """Stop sampling, and let go of all files."""
-        if self.sampler is not None:
-            self.sampler.stop()
+        self.sampling.close()
         for tail in self.tracker.tails:
             tail.close()
-
-    def _show_database(self, snapshot: DatabaseSnapshot) -> None:
-        self.view.database = snapshot
 
     def _report(self, metric: str, labels: LabelValues, amount: float) -> None:
         self._ledger.add(metric, labels, amount)
         self.loop.work = True
-
-
-def _sampler(
-    settings: DatabaseSettings, publish: Callable[[DatabaseSnapshot], None], clock: Callable[[], float]
-) -> Sampler:
-    # SQLAlchemy takes a fifth of a second and 20 MB, which nobody should spend without a database.
-    from exporter.database.sampler import Sampler as Thread  # noqa: PLC0415  # see above
-
-    return Thread(settings, publish, clock)
 
 
 def _tails(loaded: Loaded, path: Path) -> list[Tail]:

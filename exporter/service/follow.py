@@ -1,4 +1,4 @@
-"""`run`: the daemon from its start until SIGTERM or SIGINT."""
+"""`run`: the daemon from its start until SIGTERM or SIGINT; SIGHUP reloads it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from exporter.checkpoint.store import Store
 from exporter.errors import UserError
 from exporter.native import library as native
 from exporter.service.daemon import Daemon, boot_id
-from exporter.service.signals import Stop, on_signals
+from exporter.service.reload import Reloader
+from exporter.service.signals import Requests, on_signals
 from exporter.web.health import Identity
 
 if TYPE_CHECKING:
-    from exporter.config.schema import Settings
-    from exporter.events.definitions import EventSet
+    from collections.abc import Callable
+
     from exporter.loop import Progress
+    from exporter.service.configuration import Configuration
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +29,14 @@ _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a busy thread yields: a scrape is answered in milliseconds also while reading."""
 
 
-def run(settings: Settings, events: EventSet, *, config_hash: int, progress: Progress | None = None) -> int:
+def run(load: Callable[[], Configuration], *, progress: Progress | None = None) -> int:
     """Follow the logs and serve until SIGTERM or SIGINT; return the exit code.
 
-    Raises StateError, ListenError or UserError before anything is read, where a part cannot start.
+    `load` is called for the configuration now, and again at each SIGHUP. Raises what it raises, and
+    StateError, ListenError or UserError before anything is read, where a part cannot start.
     """
+    configuration = load()
+    settings = configuration.settings
     if settings.state.path is None:
         raise UserError("no state path is configured; name one with --state FILE")
     # A single run, which serves nobody, does not wait for these.
@@ -40,42 +45,42 @@ def run(settings: Settings, events: EventSet, *, config_hash: int, progress: Pro
 
     sys.setswitchinterval(_SWITCH_INTERVAL)
     _raise_descriptor_limit()
-    stop = Stop()
-    with Store.open(settings.state.path, now=time.time()) as store, on_signals(stop):
-        identity = Identity(__version__, config_hash, events.hash)
+    requests = Requests()
+    with Store.open(settings.state.path, now=time.time()) as store, on_signals(requests):
         daemon = Daemon(
             settings,
-            events,
+            configuration.events,
             store,
-            identity=identity,
+            identity=Identity(__version__, configuration.hash, configuration.events.hash),
             clock=time.time,
-            stopping=stop.asked,
+            stopping=requests.pending,
             boot=boot_id(),
             progress=progress,
         )
         memory.settle()
         server = Server(create_app(daemon.exposition, __version__, _log), settings.listen.address, settings.listen.port)
         server.start()
-        if daemon.sampler is not None:
-            daemon.sampler.start()
+        daemon.sampling.start()
         serving = {"address": server.address, "port": server.port}
         _log.info("following", extra={"logs": len(settings.logs), **serving, "native": native.load() is not None})
         try:
-            _follow(daemon, stop)
+            _follow(daemon, requests, Reloader(daemon, load, settings.log))
             daemon.loop.commit(forced=True)
         finally:
             server.stop()
-            stop.waker.close()
+            requests.waker.close()
             daemon.close()
     _log.info("stopped")
     return 0
 
 
-def _follow(daemon: Daemon, stop: Stop) -> None:
-    while not stop.asked():
-        due = daemon.loop.cycle(moved=stop.waker.moved())
-        stop.waker.watch(daemon.tracker.directories, daemon.tracker.asleep, growth=not daemon.loop.live)
-        stop.waker.wait(due)
+def _follow(daemon: Daemon, requests: Requests, reloader: Reloader) -> None:
+    while not requests.stopping():
+        if requests.take_reload():
+            reloader.reload()
+        due = daemon.loop.cycle(moved=requests.waker.moved())
+        requests.waker.watch(daemon.tracker.directories, daemon.tracker.asleep, growth=not daemon.loop.live)
+        requests.waker.wait(due)
 
 
 def _raise_descriptor_limit() -> None:

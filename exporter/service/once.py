@@ -37,7 +37,7 @@ def run_once(settings: Settings, events: EventSet, out: TextIO) -> int:
         memory.settle()
         try:
             daemon.loop.complete()
-            sampled = daemon.sampler is not None and daemon.sampler.complete()
+            sampled = daemon.sampling.sampler is not None and daemon.sampling.sampler.complete()
         finally:
             daemon.close()
         if daemon.loop.condition.commit_failing:

@@ -14,35 +14,54 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-class Stop:
-    """Whether the daemon was asked to stop, and what wakes it then. `ask` may be called in a signal handler."""
+class Requests:
+    """Notes what is asked for and wakes the loop, which acts between two cycles.
+
+    `stop` and `reload` only set a flag, so they may be called in a signal handler.
+    """
 
     def __init__(self) -> None:
-        """Begin unasked."""
+        """Begin with nothing asked for."""
         self.waker = Waker()
-        self._asked = False
+        self._stop = False
+        self._reload = False
 
-    def ask(self) -> None:
+    def stop(self) -> None:
         """Ask the daemon to stop."""
-        self._asked = True
+        self._stop = True
         self.waker.wake()
 
-    def asked(self) -> bool:
-        """Tell whether it was asked."""
-        return self._asked
+    def reload(self) -> None:
+        """Ask it to read its configuration again; asking twice before it does is asking once."""
+        self._reload = True
+        self.waker.wake()
+
+    def stopping(self) -> bool:
+        """Tell whether it was asked to stop."""
+        return self._stop
+
+    def pending(self) -> bool:
+        """Tell whether anything is asked for, so that a long cycle is to end early."""
+        return self._stop or self._reload
+
+    def take_reload(self) -> bool:
+        """Tell whether a reload was asked for since the last call."""
+        asked, self._reload = self._reload, False
+        return asked
 
 
 @contextmanager
-def on_signals(stop: Stop) -> Iterator[None]:
-    """End the loop on SIGTERM and SIGINT, and give the signals back afterwards."""
+def on_signals(requests: Requests) -> Iterator[None]:
+    """Stop on SIGTERM and SIGINT, reload on SIGHUP, and give the signals back afterwards."""
+    actions = {signal.SIGTERM: requests.stop, signal.SIGINT: requests.stop, signal.SIGHUP: requests.reload}
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.ask()
+    def handle(number: int, _frame: FrameType | None) -> None:
+        actions[signal.Signals(number)]()
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, handle) for number in actions}
     try:
         yield
     finally:

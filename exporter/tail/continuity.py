@@ -19,7 +19,7 @@ from exporter.tail.inflate import InflatedFile
 from exporter.tail.neighbours import PATIENCE, Gap, Unreadable, generation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from exporter.tail.files import FileStat, OpenFile
     from exporter.tail.follow import State, Tail
@@ -60,6 +60,11 @@ class Continuity:
         self._open = opening
         self._report = report
         self._warn = warn
+
+    def follow(self, rotated: Mapping[str, tuple[str, ...]], globs: Mapping[str, tuple[str, ...]]) -> None:
+        """Take where the files of other logs are sought; what was sought for a log that is gone is no more."""
+        self._neighbours.follow(rotated, globs)
+        self._gaps = {path: gap for path, gap in self._gaps.items() if gap.tail.log in rotated}
 
     def look(self, tail: Tail, now: float) -> bool:
         """Take over the file's present size; return whether there is something to read. Raises ReadError."""
@@ -261,7 +266,7 @@ class Continuity:
         for a while; then it is a possible loss, unless one was `told` already.
         """
         path = path or tail.path
-        if stirred(path, since) or self._followed.rotated[tail.log]:
+        if tail.log in self._followed.rotated and (stirred(path, since) or self._followed.rotated[tail.log]):
             gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told))
             self._fill(gap, now)
 

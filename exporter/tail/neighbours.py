@@ -72,11 +72,15 @@ class Neighbours:
         globs: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """Take where to look, and where to note what cannot be read."""
-        self._rotated = rotated
-        self._names = {log: {Path(glob).name for glob in paths} for log, paths in (globs or {}).items()}
         self._troubles = troubles
         self._failed = False
         self._moved = False
+        self.follow(rotated, globs or {})
+
+    def follow(self, rotated: Mapping[str, tuple[str, ...]], globs: Mapping[str, tuple[str, ...]]) -> None:
+        """Take where to look for other logs."""
+        self._rotated = rotated
+        self._names = {log: {Path(glob).name for glob in paths} for log, paths in globs.items()}
 
     def copy_of(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
         """Find the file that holds the content of `lost` up to its position, and open it. Raises Unreadable.

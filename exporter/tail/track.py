@@ -23,10 +23,11 @@ from exporter.tail.reconcile import pair, rotation_kind
 from exporter.tail.trouble import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from exporter.config.schema import LogSettings
+    from exporter.model import LabelValues
     from exporter.tail.files import FileStat
     from exporter.tail.follow import Tail
     from exporter.tail.trouble import Report, Warn
@@ -61,16 +62,43 @@ class Tracker:
     ) -> None:
         """Take the configured logs, and the files and the logs' names (`met`) that the checkpoint remembers."""
         self._logs = logs
-        self._followed = Followed(tails, {log.name: log.rotated for log in logs}, report)
-        self._troubles = Troubles(report, warn)
+        self._report = report
+        self._followed = Followed(tails, {log.name: log.rotated for log in logs}, self._count)
+        self._troubles = Troubles(self._count, warn)
         neighbours = Neighbours(self._followed.rotated, self._troubles, {log.name: log.paths for log in logs})
-        self.content = Continuity(self._followed, neighbours, partial(self._open, inflate=True), report, warn)
+        self.content = Continuity(self._followed, neighbours, partial(self._open, inflate=True), self._count, warn)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
         self._overdue: set[int] = set()
         self._at_end: dict[tuple[int, int], int] = {}
         self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
+
+    def follow(self, logs: Sequence[LogSettings], *, met: AbstractSet[str], heirs: Mapping[str, str]) -> None:
+        """Follow these logs from the next `refresh` on; `met` are the names of those that were known before.
+
+        `heirs` are the names of logs that take over the files of one that is gone. What else belongs
+        to no log is let go, and its place kept.
+        """
+        names = {log.name for log in logs}
+        for gone in {log.name for log in self._logs} - names:
+            self._hand_over(gone, heirs.get(gone))
+        self._logs = logs
+        self._followed.rotated = {log.name: log.rotated for log in logs}
+        self.content.follow(self._followed.rotated, {log.name: log.paths for log in logs})
+        self._unmet = names - met - {tail.log for tail in self.tails}
+
+    def _count(self, metric: str, labels: LabelValues, amount: float) -> None:
+        """Count what happens to a file, unless its log is configured no more: others are compared with it still."""
+        if labels[0] in self._followed.rotated:
+            self._report(metric, labels, amount)
+
+    def _hand_over(self, gone: str, heir: str | None) -> None:
+        for tail in self.tails:
+            if tail.log == gone and heir is None:
+                tail.close()
+            elif tail.log == gone and heir is not None:
+                tail.log, tail.dirty = heir, True
 
     @property
     def tails(self) -> list[Tail]:

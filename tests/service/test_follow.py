@@ -14,6 +14,7 @@ import pytest
 from exporter.checkpoint.store import Store
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
 from exporter.errors import UserError
+from exporter.service.configuration import Configuration
 from exporter.service.follow import run
 from tests.support.scrape import fetch, parse
 from tests.support.stepper import events, records
@@ -80,7 +81,7 @@ def test_from_start_to_sigterm(tmp_path: Path, port: int) -> None:
     before = signal.getsignal(signal.SIGTERM)
     user = threading.Thread(target=use)
     user.start()
-    assert run(settings(tmp_path, port=port), events(), config_hash=1) == 0
+    assert run(lambda: Configuration(settings(tmp_path, port=port), events(), 1)) == 0
     user.join()
     assert seen == [15]
     assert signal.getsignal(signal.SIGTERM) is before
@@ -92,7 +93,7 @@ def test_from_start_to_sigterm(tmp_path: Path, port: int) -> None:
 def test_daemon_needs_a_state(tmp_path: Path) -> None:
     """Without a state path the daemon does not start, and the message names the option."""
     with pytest.raises(UserError, match="--state FILE"):
-        run(settings(tmp_path, state=False), events(), config_hash=1)
+        run(lambda: Configuration(settings(tmp_path, state=False), events(), 1))
 
 
 def test_port_in_use_outside_the_main_thread(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_port_in_use_outside_the_main_thread(tmp_path: Path) -> None:
 
     def start(port: int) -> None:
         try:
-            run(settings(tmp_path, port=port), events(), config_hash=1)
+            run(lambda: Configuration(settings(tmp_path, port=port), events(), 1))
         except Exception as error:  # noqa: BLE001  (whatever it is, it is looked at below)
             failed.append(type(error).__name__)
 

@@ -118,16 +118,23 @@ class Daemon:
 
     def wait_ready(self, deadline: float = START_DEADLINE) -> None:
         """Wait until `/-/ready` says 200; AssertionError if it ends before or takes longer than `deadline`."""
+        self._wait_for_page("ready", deadline)
+
+    def wait_listening(self, deadline: float = START_DEADLINE) -> None:
+        """Wait until it serves, ready or not."""
+        self._wait_for_page("healthy", deadline)
+
+    def _wait_for_page(self, page: str, deadline: float) -> None:
         process = self._running()
 
         def ready() -> bool:
             assert process.poll() is None, f"ended with {process.returncode}: {self.stderr}"
             try:
-                return fetch(self.url + "/-/ready")[0] == 200
+                return fetch(f"{self.url}/-/{page}")[0] == 200
             except OSError:
                 return False
 
-        wait_until(ready, deadline=deadline, what=lambda: f"ready; its log: {self.stderr[-2000:]}")
+        wait_until(ready, deadline=deadline, what=lambda: f"{page}; its log: {self.stderr[-2000:]}")
 
     def scrape(self, *, accept: str = "text/plain") -> Scrape:
         """Return the present exposition; OSError while nobody listens."""
@@ -186,6 +193,21 @@ class Daemon:
             raise AssertionError(f"still running {deadline:g} s after {number.name}") from None
         self._process = None
         return code, time.monotonic() - begin
+
+    def reload(self, *, accepted: bool = True, deadline: float = 10) -> Scrape:
+        """Send SIGHUP and wait until the configuration was taken, or refused; return that scrape."""
+        name = "booking_exporter_config_last_reload_success"
+        before = self.scrape()[f"{name}_timestamp_seconds"]
+        self.signal(signal.SIGHUP)
+        if not accepted:
+            return self.wait_for(lambda now: not now[f"{name}ful"], "the reload is refused", deadline=deadline)
+        return self.wait_for(
+            lambda now: now[f"{name}ful"] and now[f"{name}_timestamp_seconds"] > before, "reloaded", deadline=deadline
+        )
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._running().send_signal(number)
 
     def wait_end(self, deadline: float = START_DEADLINE) -> int:
         """Wait for an end of its own accord and return the exit code."""

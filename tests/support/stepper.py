@@ -14,6 +14,7 @@ from exporter.checkpoint.store import CommitError, Store
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
 from exporter.events.definitions import EventSet, load_events
 from exporter.events.source import read_sources
+from exporter.service.configuration import Configuration
 from exporter.service.daemon import Daemon
 from exporter.web.health import Identity
 
@@ -75,6 +76,7 @@ class Stepper:
         self.now = START
         self.boot = boot
         self.stopping = False
+        self._events: EventSet | None = None
         self.store: FailingStore
         self.daemon: Daemon
         self._open()
@@ -120,11 +122,19 @@ class Stepper:
         self.daemon.close()
         self.store.close()
 
-    def start(self, *logs: LogSettings, boot: str | None = None) -> None:
-        """Start again after `stop`, with other logs configured if some are given."""
+    def start(self, *logs: LogSettings, boot: str | None = None, events: EventSet | None = None) -> None:
+        """Start again after `stop`, with other logs and events configured if some are given."""
         self.logs = logs or self.logs
+        self._events = events or self._events
         self.boot = boot or self.boot
         self._open()
+
+    def reload(self, *logs: LogSettings, events: EventSet | None = None, hash_: int = 1) -> None:
+        """Put another configuration in force, as on SIGHUP; UserError where that is refused."""
+        self.logs = logs
+        self._events = events or self._events
+        configuration = Configuration(self._settings(logs), self._events or self.definitions(), hash_)
+        self.daemon.switch(self.daemon.prepare(configuration))
 
     def counters(self) -> dict[str, float]:
         """Return the published counters that are not 0, as `name` or `name{value,value}` without their prefix."""
@@ -174,16 +184,18 @@ class Stepper:
 
     def _open(self) -> None:
         self.store = FailingStore.open(self.path, now=self.now, mountinfo="")
-        settings = Settings(Listen(), self.logs, EventSettings(), StateSettings(self.path), JournalSettings())
         self.daemon = Daemon(
-            settings,
-            self.definitions(),
+            self._settings(self.logs),
+            self._events or self.definitions(),
             self.store,
             identity=Identity("test", 0, 0),
             clock=lambda: self.now,
             stopping=lambda: self.stopping,
             boot=self.boot,
         )
+
+    def _settings(self, logs: tuple[LogSettings, ...]) -> Settings:
+        return Settings(Listen(), logs, EventSettings(), StateSettings(self.path), JournalSettings())
 
     def __enter__(self) -> Self:
         """Return itself."""
