@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench benchdb check deps docs grafana-import clean
+.PHONY: help run test torture fuzz bench benchdb check deps docs build lock grafana-import clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -35,6 +35,7 @@ mariadb-install-db mariadb-server-core tests against a real MariaDB
 fish       fish          completions in a real fish
 zsh        zsh           completions in a real zsh
 man        man-db        the manual page's format
+shellcheck shellcheck    the install script is not checked
 my_print_defaults  mariadb-client-core  tests against a real MariaDB
 pg_createcluster   postgresql      tests against a real PostgreSQL
 endef
@@ -91,6 +92,20 @@ docs: $(VENV)/.dev ## write anew what is generated: METRICS.md, dashboards, manu
 	$(PYTHON) -m exporter.metrics_page > METRICS.new && mv METRICS.new METRICS.md
 	$(PYTHON) -m grafana.generate
 	$(PYTHON) -m deploy.generate
+
+build: $(VENV)/.dev ## make wheel and sdist in dist/, byte for byte the same from the same commit
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1767225600) $(PYTHON) -m build --no-isolation --outdir dist
+	cp deploy/install.sh deploy/requirements.lock dist
+
+# The oldest Python comes first: what it may have, newer ones may have, too.
+COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+lock: $(VENV)/.dev ## lock what the service is installed from, with hashes; UPGRADE=yes takes newer versions
+	$(COMPILE) --extra mysql --extra postgresql pyproject.toml --output-file deploy/requirements.lock
+	$(PYTHON) -c 'import tomllib; [print(one) for one in tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"]]' \
+		| $(COMPILE) - --output-file deploy/build.lock
 
 grafana-import: $(VENV)/.made ## import the dashboards: GRAFANA_URL=https://… GRAFANA_TOKEN_FILE=/path/of/token
 	@$(PYTHON) grafana/upload.py '$(GRAFANA_URL)' '$(GRAFANA_TOKEN_FILE)'

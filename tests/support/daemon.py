@@ -65,16 +65,25 @@ class Daemon:
     """`booking-exporter run` on one state, startable again and again.
 
     `arguments` are those of `run` without `--state` and `--listen`. Standard error of all lives
-    is collected in the file `journal`. As a context manager it kills what still runs.
+    is collected in the file `journal`. As a context manager it kills what still runs. `program`
+    is an installed booking-exporter to be tried instead of the one in the tree.
     """
 
-    def __init__(self, folder: Path, *arguments: str, prefix: Sequence[str] = (), state: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        prefix: Sequence[str] = (),
+        state: Path | None = None,
+        program: Path | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.state = state or folder / "state.sqlite"
         self.port = free_port()
         self.journal = folder / "journal.txt"
         self._arguments = arguments
         self._prefix = prefix
+        self._command = command() if program is None else [str(program)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -109,7 +118,7 @@ class Daemon:
         arguments = ("run", *self._arguments, "--state", str(self.state), "--listen", f"127.0.0.1:{self.port}")
         with self.journal.open("ab") as journal:
             self._process = subprocess.Popen(
-                [*self._prefix, *command(*arguments)],
+                [*self._prefix, *self._command, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=journal,
