@@ -70,7 +70,8 @@ bench: deps $(VENV)/.dev ## measure speed, latency and memory on generated logs,
 benchdb: deps $(VENV)/.dev ## measure the database sampler's queries on tables of up to ten million rows; takes ten minutes
 	$(PYTHON) -m tests.benchmarks.database
 
-fuzz: $(VENV)/.dev ## look for logs that the records' reader or its C code gets wrong, for SECONDS (60) each; needs Linux on x86-64
+fuzz: $(VENV)/.dev ## search ten times as long as the tests, then SECONDS (60) each for logs that the reader or its C code gets wrong (x86-64)
+	EFFORT=10 $(PYTHON) -m pytest -q tests/fuzz
 	$(PIP) install --editable '.[dev,fuzz]'
 	@mkdir -p var/fuzz
 	$(PYTHON) -m tests.fuzz.fuzz_records -max_total_time=$(SECONDS) -max_len=4096 -artifact_prefix=var/fuzz/ \

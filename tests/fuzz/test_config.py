@@ -13,6 +13,7 @@ from exporter.config.load import ConfigError, Overrides, load
 from exporter.config.overrides import variables
 from exporter.config.schema import Settings
 from tests.fuzz.documents import DEEP, changed, damaged, texts, values
+from tests.support.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ WORDS = """
 """
 LANGUAGE = sorted(set(WORDS.split()))
 QUICK = settings(
-    max_examples=150,
+    max_examples=examples(50),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

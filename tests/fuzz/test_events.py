@@ -14,6 +14,7 @@ from exporter.events.definitions import EventError, Source, builtin_source, load
 from exporter.records.parse import parse
 from exporter.records.scan import Scanner
 from tests.fuzz.documents import DEEP, changed, damaged, texts, values
+from tests.support.effort import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ def parts(draw: st.DrawFn) -> dict[str, Any]:
     return {**WHOLE, "events": chosen}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(texts(LANGUAGE))
 @example("!!timestamp x")
 @example("!!bool x")
@@ -78,35 +79,35 @@ def test_deep_text(text: str) -> None:
     assert refused.value.messages
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(70), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(LANGUAGE), values(LANGUAGE), max_size=5))
 def test_any_values(document: dict[str, Any]) -> None:
     """Any values under the words of the language are events or an EventError."""
     load(dump({"version": 1, **document}))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(70), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(parts().flatmap(lambda document: changed(document, LANGUAGE)))
 def test_changed_values(document: dict[str, Any]) -> None:
     """The shipped definitions with parts replaced, removed, doubled or renamed are events or an EventError."""
     load(dump(document))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(parts().map(dump).flatmap(damaged))
 def test_damaged_text(text: str) -> None:
     """The shipped definitions with characters lost or put in are events or an EventError."""
     load(text)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damaged(BOOKING), st.booleans())
 def test_beside_the_shipped_ones(text: str, first: bool) -> None:  # noqa: FBT001  (drawn)
     """A damaged copy before or after the shipped definitions is events or an EventError."""
     load(*((text, BOOKING) if first else (BOOKING, text)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_any_file(tmp_path: Path, data: bytes) -> None:
     """Any bytes in a file are text or an EventError."""

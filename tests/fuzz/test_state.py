@@ -23,6 +23,7 @@ from exporter.checkpoint.store import EXPOSED, StateError, Store
 from exporter.records.block import Ending
 from exporter.records.carry import Carry
 from tests.support.cutting import HEADER, Reader
+from tests.support.effort import examples
 from tests.support.states import FILE, SOMETHING
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ KEY: Final = ("c_total", ())
 BLOCK: Final = 512
 SIDES: Final = ("", "-wal")
 QUICK: Final = settings(
-    max_examples=100,
+    max_examples=examples(50),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -215,7 +216,7 @@ COLUMNS: Final = {
 }
 
 
-@settings(QUICK, max_examples=250)
+@settings(QUICK, max_examples=examples(100))
 @given(
     st.sampled_from([(table, column) for table, columns in COLUMNS.items() for column in columns]),
     VALUES,
@@ -279,7 +280,7 @@ def test_any_text_of_a_carry(text: str) -> None:
     assert totals is None or sum(totals.levels) > 0
 
 
-@settings(QUICK, max_examples=300)
+@settings(QUICK, max_examples=examples(200))
 @given(CARRIES)
 @example({"kind": "json", "skipping": True, "tail": "x"})
 @example({"kind": "json", "skipping": True, "tail": 99})
