@@ -27,10 +27,14 @@ def prevention_rate(rejections: Mapping[int, int], created: Mapping[int, int], n
     >>> prevention_rate({100: 1}, {100: 3}, now=100 * 60)
     25.0
     """
+    rejected = last_day(rejections, now)
+    return 100.0 * rejected / (rejected + last_day(created, now)) if rejected else 0.0
+
+
+def last_day(counts: Mapping[int, int], now: float) -> int:
+    """Return the sum of the minutes that count at `now` (Unix seconds)."""
     minute = int(now // 60)
-    rejected = sum(count for at, count in rejections.items() if _inside(at, minute))
-    made = sum(count for at, count in created.items() if _inside(at, minute))
-    return 100.0 * rejected / (rejected + made) if rejected else 0.0
+    return sum(count for at, count in counts.items() if _inside(at, minute))
 
 
 def _inside(at: int, minute: int) -> bool:

@@ -58,7 +58,7 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
             progress=progress,
         )
         memory.settle()
-        server = Server(create_app(daemon.exposition, __version__, _log), settings.listen.address, settings.listen.port)
+        server = Server(create_app(daemon.exposition, _log), settings.listen.address, settings.listen.port)
         server.start()
         daemon.sampling.start()
         serving = {"address": server.address, "port": server.port}

@@ -1,4 +1,4 @@
-"""The pages of the daemon: `/metrics`, `/-/healthy`, `/-/ready` and a landing page that links them.
+"""The addresses of the daemon: `/metrics`, `/-/healthy`, `/-/ready` and the status page at `/`.
 
 Handlers only read the latest snapshot: no request starts or awaits work of the daemon's loop, so
 they run in the event loop itself and need no thread of their own.
@@ -6,7 +6,6 @@ they run in the event loop itself and need no thread of their own.
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import PurePath
 from traceback import extract_tb
 from typing import TYPE_CHECKING, cast
@@ -17,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from exporter.web.health import not_ready
+from exporter.web.page import StatusPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,27 +33,13 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_LANDING = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>booking-exporter</title></head>
-<body>
-<h1>booking-exporter {version}</h1>
-<ul>
-<li><a href="metrics">/metrics</a>: all series, for Prometheus</li>
-<li><a href="-/ready">/-/ready</a>: 200 once the logs' history is counted, 503 with the reason before</li>
-<li><a href="-/healthy">/-/healthy</a>: 200 while the process serves</li>
-</ul>
-</body>
-</html>
-"""
 
-
-def create_app(exposition: Exposition, version: str, logger: Logger) -> Starlette:
-    """Return the ASGI application that serves `exposition`; `logger` hears of a scrape that fails."""
-    pages = _Pages(exposition, version, logger)
+def create_app(exposition: Exposition, logger: Logger) -> Starlette:
+    """Return the ASGI application that serves `exposition`; `logger` hears of a scrape or page that fails."""
+    pages = _Pages(exposition, logger)
     app = Starlette(
         routes=[
-            Route("/", pages.landing),
+            Route("/", pages.status),
             Route("/metrics", pages.metrics),
             Route("/-/healthy", pages.healthy),
             Route("/-/ready", pages.ready),
@@ -65,14 +51,20 @@ def create_app(exposition: Exposition, version: str, logger: Logger) -> Starlett
 
 
 class _Pages:
-    def __init__(self, exposition: Exposition, version: str, logger: Logger) -> None:
+    def __init__(self, exposition: Exposition, logger: Logger) -> None:
         self._exposition = exposition
-        self._landing = _LANDING.format(version=escape(version))
+        self._page = StatusPage(exposition)
         self._logger = logger
-        self._failing = False
+        self._failing: set[str] = set()
 
-    async def landing(self, _: Request) -> Response:
-        return Response(self._landing, media_type="text/html", headers=_HEADERS)
+    async def status(self, _: Request) -> Response:
+        try:
+            body = await self._page.body()
+        except Exception as error:  # noqa: BLE001 - whatever fails, /metrics must not suffer and the reason be told
+            self._report("status page", error)
+            return _text(500, "the status page failed; the exporter's log names the place")
+        self._failing.discard("status page")
+        return Response(body, media_type="text/html", headers=_HEADERS | self._page.headers)
 
     async def healthy(self, _: Request) -> Response:
         return _text(200, "healthy")
@@ -87,18 +79,18 @@ class _Pages:
         try:
             rendered = self._exposition.render(accept, encoding)
         except Exception as error:  # noqa: BLE001 - whatever fails, Prometheus must see 500 and no half of a scrape
-            self._report(error)
+            self._report("exposition", error)
             return _text(500, "the exposition failed; the exporter's log names the place")
-        self._failing = False
+        self._failing.discard("exposition")
         return Response(rendered.body, headers=_HEADERS | rendered.headers)
 
-    def _report(self, error: Exception) -> None:
+    def _report(self, what: str, error: Exception) -> None:
         """Log the first of a row of failures: by type and place, as an exception's text may quote anything."""
-        if not self._failing:
-            self._failing = True
+        if what not in self._failing:
+            self._failing.add(what)
             place = extract_tb(error.__traceback__)[-1]
             file = PurePath(place.filename).name
-            self._logger.error("the exposition fails: %s in %s line %s", type(error).__name__, file, place.lineno)
+            self._logger.error("the %s fails: %s in %s line %s", what, type(error).__name__, file, place.lineno)
 
 
 async def _refused(_: Request, error: HTTPException) -> Response:

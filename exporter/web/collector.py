@@ -89,6 +89,7 @@ class SnapshotCollector(Collector):
     def __init__(self, catalogue: Catalogue, view: View, clock: Callable[[], float], identity: Identity) -> None:
         """Prepare all that stays the same from scrape to scrape: names, label sets and bucket bounds."""
         self.view = view
+        self.catalogue = catalogue
         self.families = tuple(_family(one, _label_sets(catalogue, one, identity)) for one in catalogue)
         self._clock = clock
         self._identity = identity

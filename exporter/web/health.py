@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is running: the exporter's version and the hashes of configuration and events in force."""
+    """What is running: the exporter's version and the hashes of configuration and events in force.
+
+    `zone` is the IANA name of the time zone in which people compare times with the logs.
+    """
 
     version: str
     config_hash: int
     events_hash: int
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

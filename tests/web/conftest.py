@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.web.server import Server
+from tests.support.pages import SCENES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
+
+    from tests.support.pages import Scene
 
     Serve = Callable[..., Server]
     Connect = Callable[[Server], socket.socket]
@@ -57,3 +60,17 @@ def client() -> Iterator[Client]:
             return connection
 
         yield open_one
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Scene]]:
+    """Make scenes of tests.support.pages by their names, each once for all tests."""
+    made: dict[str, Scene] = {}
+    with contextlib.ExitStack() as stack:
+
+        def make(name: str) -> Scene:
+            if name not in made:
+                made[name] = stack.enter_context(SCENES[name](tmp_path_factory.mktemp(name)))
+            return made[name]
+
+        yield make

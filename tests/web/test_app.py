@@ -51,8 +51,8 @@ class Page:
         return response, response.read()
 
 
-def make_app(view: View, process: Collector | None = None, version: str = "1.2.3") -> Starlette:
-    return create_app(Exposition(make_collector(view), process), version, logging.getLogger("test.web"))
+def make_app(view: View, process: Collector | None = None) -> Starlette:
+    return create_app(Exposition(make_collector(view), process), logging.getLogger("test.web"))
 
 
 @pytest.fixture
@@ -128,15 +128,30 @@ def test_not_ready(page: Page) -> None:
     assert (response.status, body) == (503, b"not ready: starting\n")
 
 
-def test_landing_page(page: Page) -> None:
-    """/ is a page that links the others and needs nothing from elsewhere."""
+def test_status_page(page: Page) -> None:
+    """/ is the status page, for browsers that may load nothing else; it is drawn from what is shown now."""
     response, body = page.ask("GET", "/")
 
     assert (response.status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert b"booking-exporter 1.2.3" in body
-    for link in (b'href="metrics"', b'href="-/ready"', b'href="-/healthy"'):
-        assert link in body
-    assert b"://" not in body
+    assert "Everything is all right." in body.decode()
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    policy = response.headers["Content-Security-Policy"].split("; ")
+    assert policy[0] == "default-src 'none'"
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_a_failing_status_page(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+    """A page that fails is 500 in one line, told once, without a word of the error; a scrape does not suffer."""
+    page.view.health = None  # type: ignore[assignment]  # stands for whatever nobody has thought of
+    answers = [page.ask("GET", "/") for _ in range(2)]
+
+    assert {response.status for response, _ in answers} == {500}
+    assert {body for _, body in answers} == {b"the status page failed; the exporter's log names the place\n"}
+    (record,) = caplog.records
+    assert "the status page fails: AttributeError in verdict.py line " in record.getMessage()
+    page.view.health = make_health()
+    assert page.ask("GET", "/")[0].status == 200
+    assert page.ask("GET", "/metrics")[0].status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/ready", "/nowhere"])
@@ -144,7 +159,8 @@ def test_safety_headers(page: Page, path: str) -> None:
     """Every answer forbids scripts and guessing of types, is not stored, and does not name the server."""
     headers = page.ask("GET", path)[0].headers
 
-    assert headers["Content-Security-Policy"] == "default-src 'none'"
+    assert headers["Content-Security-Policy"].split("; ")[0] == "default-src 'none'"
+    assert "script-src" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
     assert "Server" not in headers

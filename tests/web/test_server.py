@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Connect = Callable[[Server], socket.socket]
     Client = Callable[[Server], HTTPConnection]
 
-APP = create_app(Exposition(make_collector(View(make_snapshot(), make_health()))), "1.2.3", logging.getLogger("test"))
+APP = create_app(Exposition(make_collector(View(make_snapshot(), make_health()))), logging.getLogger("test"))
 REQUEST = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
 HUGE = bytes(64 * 1024 * 1024)
 
