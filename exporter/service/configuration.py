@@ -29,6 +29,12 @@ def catalogue(settings: Settings, events: EventSet) -> Catalogue:
     return Catalogue((*BUILTIN, *events.series), logs=names, events=events.names, statuses=statuses)
 
 
+def zone(settings: Settings) -> str:
+    """Return the time zone in which people compare times with the logs: the first log's, else the database's."""
+    first = settings.logs[0].timezone if settings.logs else None
+    return first or (settings.database and settings.database.timezone) or "UTC"
+
+
 def heirs(old: Settings, new: Settings) -> dict[str, str]:
     """Return which log goes on for one that is configured no more, by name: the first that names one of its globs.
 

@@ -13,7 +13,7 @@ from exporter.ledger.ledger import Ledger
 from exporter.loop import Loop, Start
 from exporter.model import Health
 from exporter.pipeline import Pipeline
-from exporter.service.configuration import catalogue, heirs, needing_restart
+from exporter.service.configuration import catalogue, heirs, needing_restart, zone
 from exporter.service.sampling import Sampling
 from exporter.tail.follow import Tail
 from exporter.tail.track import Tracker
@@ -136,7 +136,7 @@ class Daemon:
             sampling = Sampling(settings.database, self._clock, self.sampling.errors)
         return Replacement(
             settings,
-            replace(self._identity, config_hash=configuration.hash, events_hash=events.hash),
+            replace(self._identity, config_hash=configuration.hash, events_hash=events.hash, zone=zone(settings)),
             catalogue(settings, events),
             Pipeline(settings.logs, events, self._ledger),
             sampling,

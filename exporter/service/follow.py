@@ -12,6 +12,7 @@ from exporter import __version__, memory
 from exporter.checkpoint.store import Store
 from exporter.errors import UserError
 from exporter.native import library as native
+from exporter.service.configuration import zone
 from exporter.service.daemon import Daemon, boot_id
 from exporter.service.reload import Reloader
 from exporter.service.signals import Requests, on_signals
@@ -51,7 +52,7 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
             settings,
             configuration.events,
             store,
-            identity=Identity(__version__, configuration.hash, configuration.events.hash),
+            identity=Identity(__version__, configuration.hash, configuration.events.hash, zone(settings)),
             clock=time.time,
             stopping=requests.pending,
             boot=boot_id(),

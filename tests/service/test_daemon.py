@@ -274,6 +274,7 @@ def test_another_time_zone(tmp_path: Path, logs: Path) -> None:
         assert scrape(daemon)[offset] == known
         daemon.reload(log(logs, "app", timezone="Europe/Berlin"), hash_=3)
         assert offset not in scrape(daemon)
+        assert daemon.daemon.exposition.collector.moment().identity.zone == "Europe/Berlin"
         append(logs / "app.log", records(1, 2))
         daemon.settle()
         assert scrape(daemon)[offset] == pytest.approx(known - 7200, abs=10)
