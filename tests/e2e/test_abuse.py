@@ -138,10 +138,7 @@ def test_half_open_clients_lock_nobody_out(daemon: Daemon, feed: Feed) -> None:
     """More half-open connections than the server holds do not keep Prometheus out: the oldest give way."""
 
     async def abusers() -> list[Answer]:
-        held = []
-        for _ in range(15):
-            held += await abuse.half_open(daemon.port, 80, HEAD)
-            await asyncio.sleep(0.3)
+        held = await abuse.pile_up(daemon.port, HEAD, batches=15, number=80, interval=0.3)
         answers = await abuse.scrapes(daemon.port, 100, parallel=10)
         abuse.drop(held)
         return answers

@@ -47,7 +47,7 @@ BAD_EVENTS = {
 }
 
 
-def _refused(done: CompletedProcess[str], naming: str) -> None:
+def _assert_refused(done: CompletedProcess[str], naming: str) -> None:
     """Assert code 2 and exactly one message on standard error, which names the place."""
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     assert done.returncode == 2, done.stderr
@@ -68,7 +68,7 @@ def test_bad_configuration_is_refused_with_one_message(tmp_path: Path, logs: Pat
     text, naming = BAD_FILES[case]
     path = tmp_path / "config.yaml"
     path.write_text(text.format(logs=logs))
-    _refused(run("run", "--config", str(path), "--state", str(tmp_path / "state.sqlite")), naming)
+    _assert_refused(run("run", "--config", str(path), "--state", str(tmp_path / "state.sqlite")), naming)
 
 
 @pytest.mark.parametrize("case", BAD_EVENTS)
@@ -80,34 +80,34 @@ def test_bad_event_definition_is_refused_with_one_message(tmp_path: Path, logs: 
     path = tmp_path / "config.yaml"
     path.write_text(LOGS.format(logs=logs) + f"events: {{files: ['{events}']}}\n")
     done = run("run", "--config", str(path), "--state", str(tmp_path / "state.sqlite"))
-    _refused(done, naming)
+    _assert_refused(done, naming)
     assert "events.yaml" in done.stderr
 
 
-def test_missing_configuration_file_is_refused(tmp_path: Path) -> None:
+def test_missing_configuration_file_is_assert_refused(tmp_path: Path) -> None:
     """A configuration file that does not exist is named."""
-    _refused(run("run", "--config", str(tmp_path / "absent.yaml")), "absent.yaml")
+    _assert_refused(run("run", "--config", str(tmp_path / "absent.yaml")), "absent.yaml")
 
 
-def test_port_in_use_is_refused(tmp_path: Path, pattern: str) -> None:
+def test_port_in_use_is_assert_refused(tmp_path: Path, pattern: str) -> None:
     """A port that another program listens on ends the daemon with code 2 and one line that names it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = run("run", "--log", pattern, "--state", str(tmp_path / "state.sqlite"), "--listen", address)
-    _refused(done, address)
+    _assert_refused(done, address)
 
 
-def test_state_below_a_file_is_refused(tmp_path: Path, pattern: str) -> None:
+def test_state_below_a_file_is_assert_refused(tmp_path: Path, pattern: str) -> None:
     """A state path that cannot exist ends the daemon with code 2 and one line that names it."""
     (tmp_path / "file").write_text("")
     state = tmp_path / "file" / "state.sqlite"
     listen = f"127.0.0.1:{free_port()}"
-    _refused(run("run", "--log", pattern, "--state", str(state), "--listen", listen), str(state.parent))
+    _assert_refused(run("run", "--log", pattern, "--state", str(state), "--listen", listen), str(state.parent))
 
 
-def test_state_folder_that_is_not_writable_is_refused(tmp_path: Path, pattern: str) -> None:
+def test_state_folder_that_is_not_writable_is_assert_refused(tmp_path: Path, pattern: str) -> None:
     """A state folder without write permission ends the daemon with code 2 and one line that names it."""
     folder = tmp_path / "readonly"
     folder.mkdir(mode=0o500)
@@ -115,7 +115,7 @@ def test_state_folder_that_is_not_writable_is_refused(tmp_path: Path, pattern: s
     state = folder / "state.sqlite"
     listen = f"127.0.0.1:{free_port()}"
     done = run("run", "--log", pattern, "--state", str(state), "--listen", listen, prefix=_as_user())
-    _refused(done, str(folder))
+    _assert_refused(done, str(folder))
 
 
 def test_unreadable_folder_shows_in_series_and_one_line(tmp_path: Path, logs: Path) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from exporter.config.load import ConfigError, Overrides, load
 from exporter.config.overrides import variables
-from exporter.config.schema import Settings
 from tests.fuzz.documents import DEEP, changed, damaged, texts, values
 from tests.support.effort import examples
 
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    Load = Callable[..., None]
+    from exporter.config.schema import Settings
+
+    Outcome = Settings | tuple[str, ...]
+    Load = Callable[..., Outcome]
 
 TEXT = """\
 listen: {address: 127.0.0.1, port: 10877}
@@ -62,19 +64,15 @@ environs = st.dictionaries(
 
 @pytest.fixture
 def load_bytes(tmp_path: Path) -> Load:
-    """Return a function that loads a file of these bytes; ConfigError is what may be raised."""
+    """Return a function that loads a file of these bytes: settings, or the problems, none of which may be empty."""
     path = tmp_path / "config.yaml"
 
-    def load_file(data: bytes, environ: Mapping[str, str] | None = None, given: Overrides | None = None) -> None:
+    def load_file(data: bytes, environ: Mapping[str, str] | None = None, given: Overrides | None = None) -> Outcome:
         path.write_bytes(data)
-        problems: tuple[str, ...] = ()
         try:
-            loaded: object = load(path, environ or {}, given or Overrides())
+            return load(path, environ or {}, given or Overrides())
         except ConfigError as error:
-            loaded = None
-            problems = error.problems
-        assert isinstance(loaded, Settings) or problems
-        assert all(problems)
+            return error.problems if all(error.problems) else ()
 
     return load_file
 
@@ -89,7 +87,7 @@ def load_bytes(tmp_path: Path) -> Load:
 @example("? {a: b}\n: c")
 def test_any_text(load_bytes: Load, text: str) -> None:
     """Any text is settings or a ConfigError with its problems."""
-    load_bytes(text.encode("utf-8", "surrogatepass"))
+    assert load_bytes(text.encode("utf-8", "surrogatepass"))
 
 
 @pytest.mark.parametrize("text", DEEP, ids=lambda text: text[:4])
@@ -106,25 +104,25 @@ def test_deep_text(tmp_path: Path, text: str) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes(load_bytes: Load, data: bytes) -> None:
     """Any bytes are settings or a ConfigError with its problems."""
-    load_bytes(data)
+    assert load_bytes(data)
 
 
 @QUICK
 @given(changed(DOCUMENT, LANGUAGE), environs, overrides)
 def test_changed_values(load_bytes: Load, document: object, environ: dict[str, str], given: Overrides) -> None:
     """A good file with parts changed, below any environment and command line, is settings or a ConfigError."""
-    load_bytes(yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass"), environ, given)
+    assert load_bytes(yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass"), environ, given)
 
 
 @QUICK
 @given(st.dictionaries(st.sampled_from(LANGUAGE), values(LANGUAGE), max_size=5), environs, overrides)
 def test_any_values(load_bytes: Load, document: object, environ: dict[str, str], given: Overrides) -> None:
     """Any values under the words of the configuration are settings or a ConfigError."""
-    load_bytes(yaml.safe_dump(document).encode("utf-8", "surrogatepass"), environ, given)
+    assert load_bytes(yaml.safe_dump(document).encode("utf-8", "surrogatepass"), environ, given)
 
 
 @QUICK
 @given(damaged(TEXT))
 def test_damaged_text(load_bytes: Load, text: str) -> None:
     """A good file with characters lost or put in is settings or a ConfigError."""
-    load_bytes(text.encode("utf-8", "surrogatepass"))
+    assert load_bytes(text.encode("utf-8", "surrogatepass"))

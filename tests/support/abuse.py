@@ -156,6 +156,15 @@ async def half_open(port: int, number: int, begun: bytes = b"") -> list[Connecti
     return connections
 
 
+async def pile_up(port: int, begun: bytes, *, batches: int, number: int, interval: float) -> list[Connection]:
+    """Return connections on which only `begun` was sent, `number` at once, `interval` seconds between the batches."""
+    held: list[Connection] = []
+    for _ in range(batches):
+        held += await half_open(port, number, begun)
+        await asyncio.sleep(interval)
+    return held
+
+
 async def trickle(connection: Connection, data: bytes, interval: float) -> float:
     """Send `data` byte by byte; return the seconds until the server closed the connection, or the answer ended."""
     reader, writer = connection
