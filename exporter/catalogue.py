@@ -324,6 +324,8 @@ OWN_SERIES = (
     _health("catching_up", "1 while the daemon reads what was written before it looked."),
     _health("config_last_reload_successful", "1 if the last load of the configuration succeeded."),
     _health("config_last_reload_success_timestamp_seconds", "Time of the last successful load (Unix seconds)."),
+    _health("web_config_last_reload_successful", "1 if the web configuration in the file is the one in force."),
+    _health("web_certificate_expiry_timestamp_seconds", "Time at which the served certificate expires (Unix seconds)."),
 )
 
 BUILTIN = FROM_LOGS + FROM_DATABASE + SAMPLING + OWN_SERIES

@@ -176,6 +176,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class WebHealth:
+    """Whether the web configuration in the file is the one in force; when its certificate expires (Unix seconds)."""
+
+    reload_successful: bool
+    certificate_expires: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """A value from the database, and until when (Unix seconds) it may be shown."""
 

@@ -9,6 +9,7 @@ from exporter.checkpoint.store import read_mountinfo
 from exporter.checks.logs import check_log
 from exporter.checks.result import Result
 from exporter.checks.state import check_state
+from exporter.checks.web import check_web
 from exporter.commands.options import (
     ConfigOption,
     DatabaseUrlOption,
@@ -55,6 +56,7 @@ def check(
 def _results(settings: Settings) -> Iterator[Result]:
     listen = f"{settings.listen.address}:{settings.listen.port}"
     yield Result("ok", "configuration", f"{len(settings.logs)} log(s), serves on {listen}")
+    yield from check_web(settings.listen, time.time())
     yield from _events(settings.events)
     yield _native_part()
     mountinfo = read_mountinfo()

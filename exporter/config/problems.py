@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
-from exporter.config.schema import SECTIONS, ConfigModel
+from exporter.config.schema import ConfigModel
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -23,19 +23,20 @@ _WANTED = {
     "int_type": ("a whole number", "write it without quotes"),
     "bool_type": ("true or false", "write it without quotes"),
     "list_type": ("a list", "write [one, two], or one line per entry beginning with -"),
+    "dict_type": ("a section", "write its keys below it, each indented by two spaces"),
     "model_type": ("a section", "write its keys below it, each indented by two spaces"),
 }
 
 
-def describe(error: ErrorDetails, *, from_file: bool) -> str:
-    """Return `what is wrong; remedy` for one of pydantic's errors.
+def describe(error: ErrorDetails, *, from_file: bool, root: type[BaseModel] = ConfigModel) -> str:
+    """Return `what is wrong; remedy` for one of the errors that pydantic found with the model `root`.
 
     Remedies about the writing of YAML are left out where the value is not from a file.
     """
     kind = error["type"]
     value = error["input"]
     if kind == "extra_forbidden":
-        return _unknown_key(error["loc"])
+        return _unknown_key(error["loc"], root)
     if kind == "missing":
         return f"is missing; {_EXAMPLES[str(error['loc'][-1])]}"
     if value is None:
@@ -50,19 +51,20 @@ def describe(error: ErrorDetails, *, from_file: bool) -> str:
     return error["msg"]
 
 
-def _unknown_key(loc: Location) -> str:
-    known = _keys(loc[:-1])
+def _unknown_key(loc: Location, root: type[BaseModel]) -> str:
+    known = _keys(loc[:-1], root)
     near = get_close_matches(str(loc[-1]), known, n=2)
     return "unknown key; " + (f"did you mean {' or '.join(near)}?" if near else f"known here are {', '.join(known)}")
 
 
-def _keys(loc: Location) -> tuple[str, ...]:
+def _keys(loc: Location, root: type[BaseModel]) -> tuple[str, ...]:
     """Return the keys that the schema knows in the section at `loc`."""
-    model: type[BaseModel] = SECTIONS[str(loc[0])] if loc else ConfigModel
-    for step in loc[1:]:
+    model = root
+    for step in loc:
         below: Any = model.model_fields[step].annotation if isinstance(step, str) else None
-        if isinstance(below, type) and issubclass(below, BaseModel):
-            model = below
+        for one in (below, *get_args(below)):  # a section itself, a list of it, or one that may be left out
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                model = one
     return tuple(model.model_fields)
 
 

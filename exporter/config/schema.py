@@ -38,10 +38,19 @@ _PORTS = 65536
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where `/metrics` is served. Port 0 lets the system choose a free one."""
+    """Where `/metrics` is served, and the absolute path of the web configuration. Port 0: any free one."""
 
     address: str = DEFAULT_ADDRESS
     port: int = DEFAULT_PORT
+    web_config_file: Path | None = None
+
+    @property
+    def only_here(self) -> bool:
+        """Whether only this machine can reach the address."""
+        try:
+            return ipaddress.ip_address(self.address).is_loopback
+        except ValueError:
+            return self.address == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +147,12 @@ class ListenModel(Section):
 
     address: Annotated[str, AfterValidator(_address)] = DEFAULT_ADDRESS
     port: Annotated[int, AfterValidator(_port)] = DEFAULT_PORT
+    web_config_file: AbsolutePath | None = None
 
     def settings(self) -> Listen:
         """Return the section as the daemon sees it."""
-        return Listen(self.address, self.port)
+        web = None if self.web_config_file is None else Path(self.web_config_file)
+        return Listen(self.address, self.port, web)
 
 
 class LogModel(Section):

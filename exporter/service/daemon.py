@@ -11,7 +11,7 @@ from exporter.checkpoint.store import StateError
 from exporter.errors import UserError
 from exporter.ledger.ledger import Ledger
 from exporter.loop import Loop, Start
-from exporter.model import Health
+from exporter.model import Health, WebHealth
 from exporter.pipeline import Pipeline
 from exporter.service.configuration import catalogue, heirs, needing_restart, zone
 from exporter.service.sampling import Sampling
@@ -88,6 +88,7 @@ class Daemon:
         self._settings = settings
         self._identity = identity
         self._clock = clock
+        self.web: WebHealth | None = None
         self._met = loaded.logs | {log.name for log in settings.logs}
         self._ledger = Ledger(declared, loaded.ledger, loaded.key)
         self.tracker = Tracker(
@@ -118,7 +119,7 @@ class Daemon:
         if loaded.lost:
             _log.error("the state was damaged and is set aside; counting restarts at the ends of the files")
         self.loop.publish()
-        self.exposition = Exposition(SnapshotCollector(declared, self.view, clock, identity))
+        self.exposition = Exposition(SnapshotCollector(declared, self.view, clock, identity, lambda: self.web))
         self.sampling = Sampling(settings.database, clock)
         self.sampling.show_in(self.view)
 
@@ -161,7 +162,9 @@ class Daemon:
             self.sampling.start()
         self.sampling.show_in(self.view)
         self._settings, self._identity = to.settings, to.identity
-        self.exposition.collector = SnapshotCollector(to.catalogue, self.view, self._clock, to.identity)
+        self.exposition.collector = SnapshotCollector(
+            to.catalogue, self.view, self._clock, to.identity, lambda: self.web
+        )
 
     def close(self) -> None:
         """Stop sampling, and let go of all files."""

@@ -34,15 +34,14 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
     """Follow the logs and serve until SIGTERM or SIGINT; return the exit code.
 
     `load` is called for the configuration now, and again at each SIGHUP. Raises what it raises, and
-    StateError, ListenError or UserError before anything is read, where a part cannot start.
+    StateError, ListenError, WebConfigError or UserError before anything is read, where a part cannot start.
     """
     configuration = load()
     settings = configuration.settings
     if settings.state.path is None:
         raise UserError("no state path is configured; name one with --state FILE")
     # A single run, which serves nobody, does not wait for these.
-    from exporter.web.app import create_app  # noqa: PLC0415  # see above
-    from exporter.web.server import Server  # noqa: PLC0415  # see above
+    from exporter.service.serving import make_server  # noqa: PLC0415  # see above
 
     sys.setswitchinterval(_SWITCH_INTERVAL)
     _raise_descriptor_limit()
@@ -59,7 +58,7 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
             progress=progress,
         )
         memory.settle()
-        server = Server(create_app(daemon.exposition, _log), settings.listen.address, settings.listen.port)
+        server = make_server(settings.listen, daemon)
         server.start()
         daemon.sampling.start()
         serving = {"address": server.address, "port": server.port}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from exporter.catalogue import Catalogue, Series
-    from exporter.model import DatabaseSnapshot, Health, LabelValues, Snapshot
+    from exporter.model import DatabaseSnapshot, Health, LabelValues, Snapshot, WebHealth
     from exporter.web.health import Identity
 
 _Labelled: TypeAlias = "list[tuple[LabelValues, dict[str, str]]]"
@@ -82,17 +82,26 @@ class Family:
 class SnapshotCollector(Collector):
     """A prometheus_client collector of all series in `catalogue`.
 
-    `clock` gives Unix seconds. Series of origin `log` and `own` show the view's snapshot, those of
-    origin `health` what is true now. KeyError at construction: a gauge that has no source.
+    `clock` gives Unix seconds, `web` how the web configuration is (None without one). Series of origin
+    `log` and `own` show the view's snapshot, those of origin `health` what is true now. KeyError at
+    construction: a gauge that has no source.
     """
 
-    def __init__(self, catalogue: Catalogue, view: View, clock: Callable[[], float], identity: Identity) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        view: View,
+        clock: Callable[[], float],
+        identity: Identity,
+        web: Callable[[], WebHealth | None] = lambda: None,
+    ) -> None:
         """Prepare all that stays the same from scrape to scrape: names, label sets and bucket bounds."""
         self.view = view
         self.catalogue = catalogue
         self.families = tuple(_family(one, _label_sets(catalogue, one, identity)) for one in catalogue)
         self._clock = clock
         self._identity = identity
+        self._web = web
 
     def describe(self) -> list[Metric]:
         """Return every family without samples, as prometheus_client's registry wants it."""
@@ -110,7 +119,7 @@ class SnapshotCollector(Collector):
     def moment(self) -> Moment:
         """Take what one scrape shows."""
         view = self.view
-        return Moment(view.snapshot, view.health, self._identity, self._clock(), view.database)
+        return Moment(view.snapshot, view.health, self._identity, self._clock(), view.database, self._web())
 
 
 def _label_sets(catalogue: Catalogue, series: Series, identity: Identity) -> tuple[LabelValues, ...]:

@@ -16,7 +16,7 @@ from exporter.ledger.windows import prevention_rate
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exporter.model import DatabaseSnapshot, Health, LabelValues, LogHealth, Snapshot
+    from exporter.model import DatabaseSnapshot, Health, LabelValues, LogHealth, Snapshot, WebHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Moment:
     identity: Identity
     now: float
     database: DatabaseSnapshot | None = None
+    web: WebHealth | None = None
 
 
 Source: TypeAlias = "Callable[[Moment, LabelValues], float | None]"
@@ -78,6 +79,11 @@ def _of_database(value: Callable[[DatabaseSnapshot, str], float | None]) -> Sour
     return source
 
 
+def _of_web(value: Callable[[WebHealth], float | None]) -> Source:
+    """Make a source from `value`; absent without a web configuration."""
+    return lambda moment, _: None if moment.web is None else value(moment.web)
+
+
 def sampled(name: str) -> Source:
     """Return the source of a gauge that the database gave: absent once its next sample is overdue for too long."""
 
@@ -108,6 +114,8 @@ SOURCES: Mapping[str, Source] = {
     OWN + "catching_up": lambda moment, _: moment.health.catching_up,
     OWN + "config_last_reload_successful": lambda moment, _: moment.health.reload_successful,
     OWN + "config_last_reload_success_timestamp_seconds": lambda moment, _: moment.health.reload_success_time,
+    OWN + "web_config_last_reload_successful": _of_web(lambda web: web.reload_successful),
+    OWN + "web_certificate_expiry_timestamp_seconds": _of_web(lambda web: web.certificate_expires),
     OWN + "database_up": _of_database(lambda database, _: database.up),
     OWN + "database_sample_timestamp_seconds": _of_database(lambda database, query: database.times.get(query)),
     OWN + "database_sample_duration_seconds": _of_database(lambda database, query: database.durations.get(query)),

@@ -1,12 +1,4 @@
-"""Serves an ASGI application from a thread of its own, with bounds on what clients can hold.
-
-A client may hold a connection open only for as long as it asks something: each request has to be
-complete, and its answer taken, within `REQUEST_SECONDS`. There are `MAX_CONNECTIONS` at most, as each
-takes a file descriptor that the logs may need; beyond them the one that was served longest ago gives
-way to a new one, so that half-open connections cannot keep Prometheus out. What a connection can take of
-memory is bounded by what is read at once, and by one answer that waits to be taken. uvicorn's own
-`limit_concurrency` is not used: it would refuse requests on connections that Prometheus has.
-"""
+"""Serves an ASGI application from a thread of its own; what its clients can hold is bounded in `connection`."""
 
 from __future__ import annotations
 
@@ -16,29 +8,28 @@ import errno
 import logging
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.errors import UserError
+from exporter.web.connection import HEADER_BYTES, Connection, Terms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp
 
-MAX_CONNECTIONS = 600
+    from exporter.webconfig.tls import Tls
+
 REQUEST_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75
 """Longer than the usual scrape intervals, so that Prometheus can keep its connection."""
 
 _LAST_PORT = 65535
 _BACKLOG = 512
-_HEADER_BYTES = 16 * 1024
-"""A request's size, since it has no body. It is also what is read at once: asyncio's 256 KiB would add up."""
 _SEND_BUFFER = 128 * 1024
 """What the kernel holds of answers that a client does not take; several megabytes where nothing is said."""
-_PATIENCE_SECONDS = 2.0
-"""How long a connection is left alone, after it was made or served, before it has to give way."""
 _GRACE_SECONDS = 1
 """How long stop() lets answers be finished before it aborts their connections."""
 
@@ -50,7 +41,8 @@ class ListenError(UserError):
 class Server:
     """Serves `app` on `address` (IPv4, IPv6 or a host name) and `port` (0: any free one).
 
-    `::` listens on all addresses of both families. start() and stop() may be called once each.
+    `::` listens on all addresses of both families. `tls` is asked, for every connection and request, what is to be
+    encrypted with; None serves plain HTTP. start() and stop() may be called once each.
     """
 
     def __init__(
@@ -59,13 +51,14 @@ class Server:
         address: str,
         port: int,
         *,
+        tls: Callable[[], Tls] | None = None,
         request_seconds: float = REQUEST_SECONDS,
         keep_alive_seconds: int = KEEP_ALIVE_SECONDS,
     ) -> None:
         """Prepare to serve; nothing is opened yet."""
         self.address = address
         self.port = port
-        self._config = _configure(app, request_seconds, keep_alive_seconds)
+        self._config = _configure(app, tls, request_seconds, keep_alive_seconds)
         self._uvicorn: _Uvicorn | None = None
         self._thread: threading.Thread | None = None
 
@@ -88,12 +81,13 @@ class Server:
             self._thread.join(timeout)
 
 
-def _configure(app: ASGIApp, request_seconds: float, keep_alive_seconds: int) -> uvicorn.Config:
+def _configure(
+    app: ASGIApp, current: Callable[[], Tls] | None, request_seconds: float, keep_alive_seconds: int
+) -> uvicorn.Config:
     """Return uvicorn's configuration: everything named, as several defaults depend on the environment."""
 
-    class Protocol(_Protocol):
-        seconds = request_seconds
-        served = {}  # noqa: RUF012  (one for each server: its protocol is a class of its own)
+    class Protocol(Connection):
+        terms = Terms(request_seconds, current)
 
     return uvicorn.Config(
         app,
@@ -111,7 +105,7 @@ def _configure(app: ASGIApp, request_seconds: float, keep_alive_seconds: int) ->
         backlog=_BACKLOG,
         timeout_keep_alive=keep_alive_seconds,
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        h11_max_incomplete_event_size=_HEADER_BYTES,
+        h11_max_incomplete_event_size=HEADER_BYTES,
     )
 
 
@@ -148,68 +142,13 @@ class _Uvicorn(uvicorn.Server):
         try:
             await super().shutdown(sockets)
         finally:
-            for connection in list(self.server_state.connections):
+            for connection in (*self.server_state.connections, *self._shaking_hands()):
                 connection.transport.abort()
             await asyncio.sleep(0)  # lets the transports close before the loop does
 
-
-class _Protocol(H11Protocol):
-    """One connection, which is aborted where its client does not get on with a request.
-
-    uvicorn itself has a timeout only between an answer and the next byte: a client that sends
-    nothing, or one byte a minute, or never takes the answer, could hold its connection for ever.
-    """
-
-    seconds: float
-    served: ClassVar[dict[_Protocol, float]]
-    """All connections of the server, by the loop's time when they were made or last served, the oldest first."""
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base does
-        super().connection_made(transport)
-        transport.max_size = _HEADER_BYTES  # type: ignore[attr-defined]  # no parameter leads to it
-        transport.set_write_buffer_limits(high=0)  # the next answer waits until this one is taken
-        if len(self.served) >= MAX_CONNECTIONS and not self._make_room():
-            transport.abort()
-            return
-        self.served[self] = self.loop.time()
-        self._set_deadline()
-
-    def _make_room(self) -> bool:
-        oldest, since = next(iter(self.served.items()))
-        if self.loop.time() - since < _PATIENCE_SECONDS:
-            return False
-        del self.served[oldest]
-        oldest.transport.abort()
-        return True
-
-    def data_received(self, data: bytes) -> None:
-        if self._deadline is None:
-            self._set_deadline()
-        super().data_received(data)
-
-    def on_response_complete(self) -> None:
-        if not self.transport.is_closing():  # where it is closing, the client has to take the answer in time
-            self._clear_deadline()
-        if self.served.pop(self, None) is not None:
-            self.served[self] = self.loop.time()
-        super().on_response_complete()
-
-    def timeout_keep_alive_handler(self) -> None:
-        self.transport.abort()  # close() would wait for a client that does not read
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._clear_deadline()
-        self.served.pop(self, None)
-        super().connection_lost(exc)
-
-    def _set_deadline(self) -> None:
-        self._deadline = self.loop.call_later(self.seconds, self.transport.abort)
-
-    def _clear_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _shaking_hands(self) -> tuple[Connection, ...]:
+        """Return connections that uvicorn does not know yet."""
+        return tuple(cast("type[Connection]", self.config.http_protocol_class).terms.served)
 
 
 def _listen(address: str, port: int) -> socket.socket:

@@ -16,6 +16,7 @@ def test_every_scalar_has_one_variable() -> None:
         "EVENTS_BUILTIN",
         "LISTEN_ADDRESS",
         "LISTEN_PORT",
+        "LISTEN_WEB_CONFIG_FILE",
         "LOG_FORMAT",
         "LOG_LEVEL",
         "NAME",

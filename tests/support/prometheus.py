@@ -1,4 +1,4 @@
-"""A private Prometheus server (Debian package `prometheus`) that scrapes one target every second.
+"""A private Prometheus server (Debian package `prometheus`) that scrapes one target every second, or by its `config`.
 
 With `rules` it evaluates them every second, and with `alertmanager` it sends what fires there.
 """
@@ -32,10 +32,18 @@ alerting: {{alertmanagers: [{{static_configs: [{{targets: ["127.0.0.1:{port}"]}}
 class Prometheus(Served):
     """The server as a context manager: started and awaited, killed at the end; all files in `folder`."""
 
-    def __init__(self, folder: Path, target_port: int, *, rules: Path | None = None, alertmanager: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        target_port: int = 1,
+        *,
+        rules: Path | None = None,
+        alertmanager: int = 1,
+        config: str | None = None,
+    ) -> None:
         program = need_program("prometheus", "prometheus")
         folder.mkdir()
-        config = CONFIG.format(port=target_port)
+        config = CONFIG.format(port=target_port) if config is None else config
         if rules is not None:
             config = config.replace("900ms}", "900ms, evaluation_interval: 1s}", 1)
             config = config.replace('"]}]', '"], labels: {environment: production}}]', 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.catalogue import APP, BUILTIN, OWN
+from exporter.model import WebHealth
 from exporter.web.health import SOURCES, Moment, not_ready
 from tests.support.snapshots import IDENTITY, NOW, make_health, make_log_health, make_snapshot
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from exporter.model import Health, Snapshot
 
 
-def moment(*, snapshot: Snapshot | None = None, health: Health | None = None) -> Moment:
-    return Moment(snapshot or make_snapshot(), health or make_health(), IDENTITY, NOW)
+def moment(*, snapshot: Snapshot | None = None, health: Health | None = None, web: WebHealth | None = None) -> Moment:
+    return Moment(snapshot or make_snapshot(), health or make_health(), IDENTITY, NOW, web=web)
 
 
 def test_every_gauge_has_a_source() -> None:
@@ -139,3 +140,13 @@ def test_the_prevention_rate_decays() -> None:
 def test_why_not_ready(snapshot: Snapshot, health: Health, reason: str | None) -> None:
     """The answer of /-/ready names the reason in one line, and None means ready."""
     assert not_ready(snapshot, health) == reason
+
+
+def test_the_web_configuration() -> None:
+    """What is known of the web configuration is shown, and nothing where there is none, or no certificate."""
+    refused, expiry = OWN + "web_config_last_reload_successful", OWN + "web_certificate_expiry_timestamp_seconds"
+    with_tls = moment(web=WebHealth(reload_successful=False, certificate_expires=NOW + 5))
+    assert [SOURCES[name](with_tls, ()) for name in (refused, expiry)] == [False, NOW + 5]
+    without_tls = moment(web=WebHealth(reload_successful=True, certificate_expires=None))
+    assert [SOURCES[name](without_tls, ()) for name in (refused, expiry)] == [True, None]
+    assert [SOURCES[name](moment(), ()) for name in (refused, expiry)] == [None, None]

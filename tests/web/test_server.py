@@ -16,8 +16,9 @@ import pytest
 
 from exporter.web.app import create_app
 from exporter.web.collector import View
+from exporter.web.connection import MAX_CONNECTIONS
 from exporter.web.exposition import Exposition
-from exporter.web.server import MAX_CONNECTIONS, ListenError, Server, explain
+from exporter.web.server import ListenError, Server, explain
 from tests.support.scrape import fetch
 from tests.support.snapshots import make_collector, make_health, make_snapshot
 from tests.support.waiting import wait_until
