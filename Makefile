@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench benchdb check deps docs build lock grafana-import clean
+.PHONY: help run test torture fuzz bench benchdb check deps docs build lock machine grafana-import clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -107,6 +107,9 @@ lock: $(VENV)/.dev ## lock what the service is installed from, with hashes; UPGR
 	$(COMPILE) --extra mysql --extra postgresql pyproject.toml --output-file deploy/requirements.lock
 	$(PYTHON) -c 'import tomllib; [print(one) for one in tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"]]' \
 		| $(COMPILE) - --output-file deploy/build.lock
+
+machine: $(VENV)/.dev ## cold installs and the container image on bare Debian; as root, needs mmdebstrap, podman, buildah, runc
+	$(PYTHON) -m tests.machine
 
 grafana-import: $(VENV)/.made ## import the dashboards: GRAFANA_URL=https://… GRAFANA_TOKEN_FILE=/path/of/token
 	@$(PYTHON) grafana/upload.py '$(GRAFANA_URL)' '$(GRAFANA_TOKEN_FILE)'
