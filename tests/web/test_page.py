@@ -117,7 +117,10 @@ def test_drawing_and_table_say_the_same(scenes: Callable[[str], Scene]) -> None:
 
 
 def test_tables_have_heads(page: Element) -> None:
-    """Each table has heads for columns and rows, and each cell of one that is stacked on a phone has its label."""
+    """Each table has heads for columns and rows; one that a phone stacks has a label in each cell.
+
+    It also names its roles, since Safari forgets that a table is one where it is not laid out as one.
+    """
     assert page.all("table")
     for table in page.all("table"):
         head = [cell.attributes["scope"] for cell in table.one("thead").all("th")]
@@ -127,6 +130,12 @@ def test_tables_have_heads(page: Element) -> None:
             assert len(row.all("th")) + len(row.all("td")) == len(head)
     for table in page.all("table", class_="stack"):
         labels = [cell.text for cell in table.one("thead").all("th")][1:]
+        assert table.attributes["role"] == "table"
+        assert {one.attributes["role"] for tag in ("thead", "tbody") for one in table.all(tag)} == {"rowgroup"}
+        assert {row.attributes["role"] for row in table.all("tr")} == {"row"}
+        assert {cell.attributes["role"] for cell in table.all("td")} == {"cell"}
+        assert {cell.attributes["role"] for cell in table.all("th", scope="row")} == {"rowheader"}
+        assert {cell.attributes["role"] for cell in table.all("th", scope="col")} == {"columnheader"}
         for row in table.one("tbody").all("tr"):
             assert [cell.attributes["data-label"] for cell in row.all("td")] == labels
 
