@@ -10,6 +10,7 @@ they passed, because their text might. Format of the JSON lines: python-json-log
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -24,7 +25,7 @@ from pythonjsonlogger.json import JsonFormatter
 from exporter.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from exporter.config.schema import JournalSettings
@@ -45,15 +46,24 @@ SUPPRESSED = "suppressed"
 SUPPRESSED_OTHERS = "suppressed_others"
 
 
-def configure(settings: JournalSettings, stream: TextIO | None, monotonic: Callable[[], float]) -> logging.Handler:
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+"""syslog(3)'s numbers, by the lowest level that has them; 7 below."""
+
+
+def configure(
+    settings: JournalSettings, stream: TextIO | None, monotonic: Callable[[], float], *, journald: bool = False
+) -> logging.Handler:
     """Send the logs of this process to `stream` as the settings say, and return the handler that does.
 
     Without a stream that is what `sys.stderr` is at each message, so that a progress bar can
     stand in for it. `monotonic` is a clock in seconds for the rate limit. Libraries are heard from `warning`
-    on. A further call replaces what an earlier one set.
+    on. A further call replaces what an earlier one set. With `journald` each line begins with its
+    priority (sd-daemon(3)), which the journal takes off and keeps, and readable lines have no time,
+    since it notes that by itself.
     """
     handler = _Handler(stream)
-    handler.setFormatter(_Json() if settings.format == "json" else _Text())
+    formatter = _Json() if settings.format == "json" else _Text(timed=not journald)
+    handler.setFormatter(_Prefixed(formatter) if journald else formatter)
     handler.addFilter(RateLimit(monotonic))
     root = logging.getLogger()
     for old in [one for one in root.handlers if isinstance(one, _Handler)]:
@@ -63,6 +73,15 @@ def configure(settings: JournalSettings, stream: TextIO | None, monotonic: Calla
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger(PACKAGE).setLevel(level)
     return handler
+
+
+def to_journald(environ: Mapping[str, str], descriptor: int = 2) -> bool:
+    """Tell whether standard error is the stream to the journal that systemd has named (systemd.exec(5))."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 class RateLimit(logging.Filter):
@@ -188,12 +207,30 @@ class _Json(_PlacesOnly, JsonFormatter):
         return log_data
 
 
+class _Prefixed(logging.Formatter):
+    """Another formatter's lines, each with its priority in front."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record in one line."""
+        priority = next((number for level, number in _PRIORITIES if record.levelno >= level), 7)
+        return f"<{priority}>{self._inner.format(record)}"
+
+
 class _Text(_PlacesOnly):
-    """One readable line: time, level, message, and the extra fields as key=value."""
+    """One readable line: time (where it is asked for), level, message, and the extra fields as key=value."""
+
+    def __init__(self, *, timed: bool) -> None:
+        super().__init__()
+        self._timed = timed
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record in one line; what could break the line is escaped."""
         extra = "".join(f" {name}={value}" for name, value in record.__dict__.items() if name not in RESERVED_ATTRS)
         error = f" ({self.formatException(record.exc_info)})" if record.exc_info else ""
         text = printable(f"{record.getMessage()}{error}{extra}")
-        return f"{self.formatTime(record)} {record.levelname.lower():7} {text}"
+        line = f"{record.levelname.lower():7} {text}"
+        return f"{self.formatTime(record)} {line}" if self._timed else line

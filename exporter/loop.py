@@ -76,8 +76,9 @@ class Loop:
         clock: Callable[[], float],
         stopping: Callable[[], bool],
         progress: Progress | None = None,
+        advanced: Callable[[View], None] | None = None,
     ) -> None:
-        """Take the parts; nothing is read before `cycle`."""
+        """Take the parts; nothing is read before `cycle`. `advanced` hears whenever the loop has got on."""
         self._tracker = tracker
         self._pipeline = pipeline
         self._ledger = ledger
@@ -87,6 +88,7 @@ class Loop:
         self._clock = clock
         self._stopping = stopping
         self._progress = progress
+        self._advanced = advanced
         self._quiet_after = {log.name: log.quiet_after for log in logs}
         self._refresh_at = 0.0
         self._commit_at = 0.0
@@ -276,6 +278,8 @@ class Loop:
         if self._progress is not None and self._catching_up:
             total = sum(tail.size for tail in self._tracker.tails)
             self._progress(total - sum(tail.unread for tail in self._tracker.tails), total)
+        if self._advanced is not None:
+            self._advanced(self._view)
 
     def _until_due(self) -> float:
         """Return the seconds until the next poll, commit or end of silence."""

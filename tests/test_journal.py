@@ -14,6 +14,8 @@ from exporter import journal
 from exporter.config.schema import JournalSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from exporter.config.schema import LogFormat
 
 LOG = logging.getLogger("exporter.tail.follow")
@@ -205,3 +207,30 @@ def test_remembered_messages_are_bounded(clock: Clock) -> None:
         limit.filter(logging.LogRecord("a", logging.INFO, "", 0, f"{number}", (), None))
     clock.now += 1 / journal.TOTAL_REFILL
     assert limit.filter(record)
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_the_journal_gets_priorities(clock: Clock, form: LogFormat) -> None:
+    """For the journal each line begins with its priority, and readable lines leave the time to it."""
+    stream = io.StringIO()
+    journal.configure(JournalSettings("debug", form), stream, clock, journald=True)
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+        LOG.log(level, "told %s", "so")
+    lines = stream.getvalue().splitlines()
+    assert [line[:3] for line in lines] == ["<7>", "<6>", "<4>", "<3>", "<2>"]
+    if form == "text":
+        assert lines[1] == "<6>info    told so"
+    else:
+        assert json.loads(lines[1][3:])["message"] == "told so"
+
+
+def test_the_journal_is_recognised(tmp_path: Path) -> None:
+    """Standard error is the journal's where it is the very stream that systemd has named."""
+    path = tmp_path / "stderr"
+    with path.open("w") as file:
+        found = path.stat()
+        name = f"{found.st_dev}:{found.st_ino}"
+        assert journal.to_journald({"JOURNAL_STREAM": name}, file.fileno())
+        assert not journal.to_journald({"JOURNAL_STREAM": f"{name}1"}, file.fileno())
+        assert not journal.to_journald({}, file.fileno())
+    assert not journal.to_journald({"JOURNAL_STREAM": name}, -1)

@@ -1,6 +1,7 @@
 """`booking-exporter run`: the daemon, or one pass over the files."""
 
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -61,11 +62,15 @@ def run(
     overrides = Overrides(tuple(log or ()), timezone, state, listen, database_url)
     if once:
         settings = _settings(config, overrides)
-        journal.configure(settings.log, None, time.monotonic)
+        _write_log(settings)
         kept = settings.state if state is not None else StateSettings(None)
         raise typer.Exit(_serve_once(dataclasses.replace(settings, state=kept)))
-    journal.configure(_settings(config, overrides).log, None, time.monotonic)
+    _write_log(_settings(config, overrides))
     raise typer.Exit(_serve(lambda: _configuration(config, overrides)))
+
+
+def _write_log(settings: Settings) -> None:
+    journal.configure(settings.log, None, time.monotonic, journald=journal.to_journald(os.environ))
 
 
 def _settings(config: Path | None, overrides: Overrides) -> Settings:

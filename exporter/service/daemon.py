@@ -78,10 +78,12 @@ class Daemon:
         stopping: Callable[[], bool],
         boot: str,
         progress: Progress | None = None,
+        advanced: Callable[[View], None] | None = None,
     ) -> None:
         """Build everything on `store`, which the caller closes. Raises StateError for an unreadable state.
 
         `stopping` tells that cycles are to end early, `boot` is the kernel's boot ID, "" if unknown.
+        `advanced` hears whenever the loop has got on.
         """
         loaded = store.load()
         declared = catalogue(settings, events)
@@ -112,6 +114,7 @@ class Daemon:
             clock=clock,
             stopping=stopping,
             progress=progress,
+            advanced=advanced,
         )
         self.loop.condition.reload_success_time = clock()
         if loaded.start_at_end:

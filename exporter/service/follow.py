@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import sys
 import time
@@ -14,8 +15,10 @@ from exporter.errors import UserError
 from exporter.native import library as native
 from exporter.service.configuration import zone
 from exporter.service.daemon import Daemon, boot_id
+from exporter.service.notify import Notifier
 from exporter.service.reload import Reloader
 from exporter.service.signals import Requests, on_signals
+from exporter.service.supervision import Supervision
 from exporter.web.health import Identity
 
 if TYPE_CHECKING:
@@ -46,25 +49,19 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
     sys.setswitchinterval(_SWITCH_INTERVAL)
     _raise_descriptor_limit()
     requests = Requests()
+    supervision = Supervision(Notifier(os.environ), time.time, time.monotonic)
     with Store.open(settings.state.path, now=time.time()) as store, on_signals(requests):
-        daemon = Daemon(
-            settings,
-            configuration.events,
-            store,
-            identity=Identity(__version__, configuration.hash, configuration.events.hash, zone(settings)),
-            clock=time.time,
-            stopping=requests.pending,
-            boot=boot_id(),
-            progress=progress,
-        )
+        daemon = _daemon(configuration, store, requests, supervision, progress)
         memory.settle()
         server = make_server(settings.listen, daemon)
         server.start()
         daemon.sampling.start()
         serving = {"address": server.address, "port": server.port}
         _log.info("following", extra={"logs": len(settings.logs), **serving, "native": native.load() is not None})
+        supervision.serving(daemon.view)
         try:
-            _follow(daemon, requests, Reloader(daemon, load, settings.log))
+            _follow(daemon, requests, Reloader(daemon, load, settings.log), supervision)
+            supervision.stopping()
             daemon.loop.commit(forced=True)
         finally:
             server.stop()
@@ -74,10 +71,37 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
     return 0
 
 
-def _follow(daemon: Daemon, requests: Requests, reloader: Reloader) -> None:
+def _daemon(
+    configuration: Configuration,
+    store: Store,
+    requests: Requests,
+    supervision: Supervision,
+    progress: Progress | None,
+) -> Daemon:
+    def read(done: int, total: int) -> None:
+        supervision.progress(done, total)
+        if progress is not None:
+            progress(done, total)
+
+    return Daemon(
+        configuration.settings,
+        configuration.events,
+        store,
+        identity=Identity(__version__, configuration.hash, configuration.events.hash, zone(configuration.settings)),
+        clock=time.time,
+        stopping=requests.pending,
+        boot=boot_id(),
+        progress=read,
+        advanced=supervision.advanced,
+    )
+
+
+def _follow(daemon: Daemon, requests: Requests, reloader: Reloader, supervision: Supervision) -> None:
     while not requests.stopping():
         if requests.take_reload():
+            supervision.reloading()
             reloader.reload()
+            supervision.reloaded()
         due = daemon.loop.cycle(moved=requests.waker.moved())
         requests.waker.watch(daemon.tracker.directories, daemon.tracker.asleep, growth=not daemon.loop.live)
         requests.waker.wait(due)
@@ -85,5 +109,6 @@ def _follow(daemon: Daemon, requests: Requests, reloader: Reloader) -> None:
 
 def _raise_descriptor_limit() -> None:
     """Allow as many open files as we may have: each followed file takes one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:  # else not even asked: a service may be forbidden to
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

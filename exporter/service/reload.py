@@ -6,6 +6,7 @@ Everything new is built and checked first; where that fails nothing has changed.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ class Reloader:
         self._daemon.switch(prepared)
         if prepared.settings.log != self._log:
             self._log = prepared.settings.log
-            journal.configure(self._log, None, time.monotonic)
+            journal.configure(self._log, None, time.monotonic, journald=journal.to_journald(os.environ))
         memory.settle()
         _log.info("the configuration is reloaded", extra={"logs": len(prepared.settings.logs)})
         return True

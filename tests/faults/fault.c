@@ -2,7 +2,7 @@
  *
  * Preloaded (LD_PRELOAD). `struct plan` is a file that the test maps, too (tests/faults/fault.py holds
  * the same layout): while `error` is set, the calls of the kinds in `calls` fail with it on files whose
- * path matches `pattern`. SQLite, in CPython's _sqlite3, reaches the system through these names as well.
+ * path matches `pattern`; with HANG they wait until it is over. SQLite, in CPython's _sqlite3, reaches the system through these names as well.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -21,6 +21,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#define HANG 4096
 
 enum call { OPEN, LIST, STAT, FSTAT, READ, WRITE, SYNC };
 
@@ -55,6 +57,11 @@ static int fails(enum call call, const char *path) {
     if (!error || !path || !(plan->calls >> call & 1) || fnmatch(plan->pattern, path, 0))
         return 0;
     __atomic_add_fetch(&plan->failed, 1, __ATOMIC_SEQ_CST);
+    if (error == HANG) {
+        while (__atomic_load_n(&plan->error, __ATOMIC_SEQ_CST) == HANG)
+            usleep(10000);
+        return 0;
+    }
     errno = (int)error;
     return 1;
 }

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CALLS = ("open", "list", "stat", "fstat", "read", "write", "sync")
+HANG = 4096
+"""Instead of an errno: the calls do not return until the block ends."""
 SOURCE = Path(__file__).with_name("fault.c")
 PATH_MAX = 4096
 
