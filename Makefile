@@ -36,6 +36,7 @@ mariadb-install-db mariadb-server-core tests against a real MariaDB
 fish       fish          completions in a real fish
 zsh        zsh           completions in a real zsh
 man        man-db        the manual page's format
+systemd-analyze systemd     the units are not verified
 shellcheck shellcheck    the install script is not checked
 my_print_defaults  mariadb-client-core  tests against a real MariaDB
 pg_createcluster   postgresql      tests against a real PostgreSQL

@@ -13,6 +13,7 @@ import os
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import bcrypt
@@ -94,4 +95,5 @@ def _fits(password: bytes, hashed: bytes) -> bool:
 
 def _yield_to_others() -> None:
     # On Linux a priority is a thread's own, see setpriority(2).
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _KINDEST)
+    with suppress(PermissionError):  # a sandbox may forbid it
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _KINDEST)
