@@ -13,13 +13,12 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from exporter.web.status import status
 from exporter.web.timeline import HEIGHT
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from exporter.web.collector import SnapshotCollector
     from exporter.web.exposition import Exposition
 
@@ -36,16 +35,25 @@ def _read(name: str) -> str:
     return files("exporter.web").joinpath(name).read_text("utf-8")
 
 
+def _compile(style: str) -> Template:
+    """Return the template, which needs a `page`. Whoever never looks at it does without its three megabytes."""
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  # see above
+    from markupsafe import Markup  # noqa: PLC0415  # see above
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    trusted = Markup(style)  # noqa: S704  # our own file, as it is hashed
+    return environment.from_string(_read("status.html"), {"icons": _ICONS, "height": HEIGHT, "style": trusted})
+
+
 class StatusPage:
-    """Draws what `exposition` shows at the moment. `draw` may run in any thread, `body` in the server's loop."""
+    """Draws what `exposition` shows at the moment. `body` is for the server's loop, `draw` for one thread at a time."""
 
     def __init__(self, exposition: Exposition) -> None:
-        """Compile the template. The page tells the present as the time since when it is served."""
+        """Prepare to draw. The page tells the present as the time since when it is served."""
         self._exposition = exposition
         self._started = exposition.collector.moment().now
         self._style = _read("status.css")
-        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        self._template = environment.from_string(_read("status.html"))
+        self._template: Template | None = None
         self._drawing = asyncio.Lock()
         self._drawn: tuple[float, bytes] | None = None
         self.headers: Final = {"Content-Security-Policy": self._policy(), "Referrer-Policy": "no-referrer"}
@@ -61,14 +69,10 @@ class StatusPage:
 
     def draw(self, collector: SnapshotCollector) -> bytes:
         """Return the page of what `collector` shows now."""
+        if self._template is None:
+            self._template = _compile(self._style)
         page = status(collector.moment(), collector.catalogue, self._started)
-        text = self._template.render(
-            page=page,
-            icons=_ICONS,
-            height=HEIGHT,
-            style=Markup(self._style),  # noqa: S704  (our own file, as it is hashed)
-        )
-        return text.encode()
+        return self._template.render(page=page).encode()
 
     def _policy(self) -> str:
         """Return the Content-Security-Policy (https://www.w3.org/TR/CSP3/): this style, and nothing else.

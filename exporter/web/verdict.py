@@ -28,6 +28,7 @@ LAG_SECONDS = 60.0
 CLOCK_OFFSET_SECONDS = 900.0
 SAMPLE_AGE_SECONDS = 900.0
 STATE_LOST_SECONDS = 86400.0
+CERTIFICATE_SECONDS = 7 * 86400.0
 VIOLATION_MINUTES = 30
 """For how long the alert DatabaseConstraintViolation looks back."""
 
@@ -218,6 +219,7 @@ def _own(moment: Moment) -> Iterator[Problem]:
             f"{CHECK} lists every fault with its line.",
             "BookingReloadFailed",
         )
+    yield from _web(moment)
     if not moment.snapshot.exposed:
         left = sum(log.lag_bytes for log in health.logs.values())
         yield Problem(
@@ -229,6 +231,25 @@ def _own(moment: Moment) -> Iterator[Problem]:
         yield Problem("notice", "The logs are being read up to the present.", "Wait a moment.")
     elif not health.logs and moment.database is None:
         yield Problem("notice", "Nothing is followed yet.", "Name the app's logs in the configuration.")
+
+
+def _web(moment: Moment) -> Iterator[Problem]:
+    web = moment.web
+    if web is None:
+        return
+    if not web.reload_successful:
+        yield Problem(
+            "warning",
+            "The web configuration cannot be used; the one before it is in force.",
+            "The exporter's own log says what is wrong with it.",
+        )
+    left = None if web.certificate_expires is None else web.certificate_expires - moment.now
+    if left is not None and left < CERTIFICATE_SECONDS:
+        yield Problem(
+            "warning",
+            f"The TLS certificate expires in {duration(left)}." if left > 0 else "The TLS certificate has expired.",
+            "Renew it; the exporter takes the new one by itself.",
+        )
 
 
 def _log(names: list[str], word: str = "Log") -> str:

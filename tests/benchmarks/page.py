@@ -33,10 +33,10 @@ class Page:
         """Close the connection."""
         self._connection.close()
 
-    def ask(self) -> tuple[float, bytes]:
-        """Return the seconds that one scrape took, to its last byte, and the page."""
+    def ask(self, path: str = "/metrics") -> tuple[float, bytes]:
+        """Return the seconds that one scrape (or another page) took, to its last byte, and the page."""
         begin = time.perf_counter()
-        self._connection.request("GET", "/metrics", headers=HEADERS)
+        self._connection.request("GET", path, headers=HEADERS)
         answer = self._connection.getresponse()
         body = answer.read()
         seconds = time.perf_counter() - begin

@@ -1,10 +1,12 @@
-"""Scrapes: how long `/metrics` takes at rest and while a large file is read."""
+"""Scrapes: how long `/metrics` takes at rest, while people look at the status page, and while a large file is read."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
+from exporter.web.page import FRESH_SECONDS
 from tests.benchmarks.catch_up import megabytes
 from tests.benchmarks.figures import at_most
 from tests.benchmarks.generate import SEED, generate
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 STEP = 0.005
 """Seconds between the end of a scrape and the next."""
+PAGES = 25
+"""Scrapes for each status page that is timed: a page is drawn once a second at most."""
 LAG = 'booking_exporter_lag_bytes{log="app"}'
 READ = 'booking_exporter_read_bytes_total{log="app"}'
 FIRST_BYTES = 5_000_000
@@ -41,6 +45,7 @@ def measure(sizes: Sizes, folder: Path, findings: Findings) -> None:
     with Daemon(folder / "daemon", "--log", f"{logs}/*.log") as daemon, Page(daemon.port) as page:
         daemon.wait_for(lambda one: one.total("booking_exporter_read_bytes_total") >= FIRST_BYTES, "the first log read")
         _report("rest", "at rest", _at_rest(page, sizes.scrapes), findings)
+        _measure_status(page, daemon.port, sizes, findings)
         before, begin = daemon.scrape(), time.monotonic()
         for path in waiting:
             path.rename(logs / path.name)
@@ -49,6 +54,30 @@ def measure(sizes: Sizes, folder: Path, findings: Findings) -> None:
         after, seconds = daemon.scrape(), time.monotonic() - begin
         findings.memory("scrape", "after catch-up under scrapes", resident_mb(daemon.pid), peak_mb(daemon.pid))
     findings.commits("catch_up", "during catch-up", commits(before, after), seconds)
+
+
+def _measure_status(page: Page, port: int, sizes: Sizes, findings: Findings) -> None:
+    """Time the status page, drawn anew each time, and scrapes while somebody asks for it without end."""
+    findings.runs("status.first", "status page for the first time, which compiles it", "ms", [1000 * page.ask("/")[0]])
+    drawn = []
+    for _ in range(sizes.scrapes // PAGES):
+        pause(FRESH_SECONDS)
+        drawn.append(1000 * page.ask("/")[0])
+    findings.samples("status.p95", "status page, drawn", "ms", drawn, 0.95, at_most(20))
+    stop = threading.Event()
+
+    def look() -> None:
+        with Page(port) as other:
+            while not stop.is_set():
+                other.ask("/")
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        _report("status", "while the status page is asked for without end", _at_rest(page, sizes.scrapes), findings)
+    finally:
+        stop.set()
+        looking.join()
 
 
 def _at_rest(page: Page, count: int) -> list[float]:

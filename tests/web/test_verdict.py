@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from exporter.catalogue import APP
-from exporter.model import DatabaseSnapshot, Health, Sampled, Snapshot
+from exporter.model import DatabaseSnapshot, Health, Sampled, Snapshot, WebHealth
 from exporter.web import verdict
 from exporter.web.health import Moment
 from exporter.web.verdict import judge
@@ -157,6 +158,24 @@ WRONG: Mapping[str, tuple[Moment, str, str, str]] = {
         "Queries of the database get no new result: totals and plan.",
         "BookingDatabaseSampleStale",
     ),
+    "web": (
+        replace(moment(), web=WebHealth(reload_successful=False, certificate_expires=None)),
+        "warning",
+        "The web configuration cannot be used; the one before it is in force.",
+        "",
+    ),
+    "certificate": (
+        replace(moment(), web=WebHealth(reload_successful=True, certificate_expires=NOW + 6 * 86400)),
+        "warning",
+        "The TLS certificate expires in 6 d.",
+        "",
+    ),
+    "expired": (
+        replace(moment(), web=WebHealth(reload_successful=True, certificate_expires=NOW)),
+        "warning",
+        "The TLS certificate has expired.",
+        "",
+    ),
     "history": (
         moment(make_snapshot(exposed=False), logs(lag_bytes=2_400_000)),
         "notice",
@@ -191,6 +210,8 @@ def test_what_is_wrong_is_said(name: str) -> None:
         moment(make_snapshot(state_lost=NOW - 86400)),
         moment(make_snapshot(layers={"layer4": {MINUTE - 30: 9}, "layer1": {MINUTE: 9}})),
         moment(database=make_database(times={"totals": NOW - 900})),
+        replace(moment(), web=WebHealth(reload_successful=True, certificate_expires=NOW + 7 * 86400)),
+        replace(moment(), web=WebHealth(reload_successful=True, certificate_expires=None)),
     ],
 )
 def test_at_the_limit_all_is_right(at: Moment) -> None:
