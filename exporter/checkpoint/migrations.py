@@ -33,6 +33,9 @@ CREATE TABLE layer_minutes (
 )
 """The statements that lead from version 1 to 2 (rejections of each layer by minute), from 2 to 3 and so on."""
 
+VERSION = 1 + len(STEPS)
+"""The version that this program writes."""
+
 MINIMUM_READER = 1
 
 

@@ -7,9 +7,11 @@ is not, an exchange was interrupted and is finished at the next start.
 
 from __future__ import annotations
 
+import glob
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 SIDES = ("-wal", "-shm", "-journal")
 _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
+COPIES = 2
+"""How many copies of states of earlier versions are kept."""
 
 
 def check_folder(path: Path, mountinfo: str) -> None:
@@ -115,6 +119,26 @@ def install(path: Path, suffix: str) -> Path | None:
     path.with_name(path.name + ".new").replace(path)
     sync_folder(path)
     return aside if had else None
+
+
+def keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Keep the state at `path`, which is open, as `<path>.before-<version>`: to be looked at, never to be used again.
+
+    What was counted since would be counted once more, and counters that were seen would fall. Only
+    the newest copies are kept. Raises sqlite3.Error or OSError where it cannot be written.
+    """
+    copy = path.with_name(f"{path.name}.before-{version}")
+    raw = copy.with_name(copy.name + ".tmp")
+    raw.unlink(missing_ok=True)
+    os.close(os.open(raw, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(raw)) as target:
+        connection.backup(target)
+    raw.replace(copy)
+    sync_folder(path)
+    copies = path.parent.glob(f"{glob.escape(path.name)}.before-*")
+    by_version = {int(number): one for one in copies if (number := one.name.rpartition("-")[2]).isdecimal()}
+    for old in sorted(by_version)[:-COPIES]:
+        by_version[old].unlink()
 
 
 def free_suffix(path: Path, reason: str, now: float) -> str:

@@ -227,6 +227,8 @@ class Store:
         for statement in _PREPARATIONS:
             self._connection.execute(statement).fetchall()
         _check(self._connection)
+        if migrations.check_version(self._connection, self.path) < migrations.VERSION:
+            place.keep_copy(self._connection, self.path, migrations.VERSION)
         migrations.migrate(self._connection, self.path)
         mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":  # pragma: no cover - needs a file system without shared memory

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+import shutil
 import sqlite3
+import stat
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.checkpoint import migrations
 from exporter.checkpoint.errors import DamagedError, StateError
-from exporter.checkpoint.migrations import STEPS, check_version, create, migrate
+from exporter.checkpoint.migrations import STEPS, VERSION, check_version, create, migrate
 from exporter.checkpoint.store import Store
 from tests.support.states import FILE, LEDGER, NOTHING, SOMETHING, run_sql
 
@@ -132,3 +136,81 @@ def test_a_state_without_a_version_is_damaged(connection: sqlite3.Connection, st
     connection.execute(statement)
     with pytest.raises(DamagedError):
         check_version(connection, PLACE)
+
+
+ADDITIVE = re.compile(
+    r"CREATE TABLE \w+ \(.*\) STRICT(, WITHOUT ROWID)?;|CREATE INDEX .*;"
+    r"|ALTER TABLE \w+ ADD COLUMN \w+ \w+( NOT NULL DEFAULT .+)?;",
+    re.DOTALL,
+)
+
+
+def test_steps_only_add() -> None:
+    """Every statement of every step adds a table, an index, or a column that older versions need not fill."""
+    statements = [statement.strip() for step in STEPS for statement in migrations._statements(step)]
+    assert statements
+    assert [one for one in statements if not ADDITIVE.fullmatch(one)] == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DROP TABLE meta;", "ALTER TABLE files ADD COLUMN note TEXT NOT NULL;", "UPDATE meta SET value = '2';"],
+)
+def test_what_does_not_only_add_would_be_found(statement: str) -> None:
+    """The check above refuses what an older version could not live with."""
+    assert not ADDITIVE.fullmatch(statement)
+
+
+def copies(path: Path) -> list[str]:
+    return sorted(one.name for one in path.parent.iterdir() if ".before-" in one.name)
+
+
+def test_a_copy_is_kept_before_a_migration(path: Path) -> None:
+    """The state as it was before is kept for this user only, whole, with what only the WAL held; once."""
+    run_sql(path, V1.read_text())
+    path.chmod(0o644)
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("UPDATE counters SET value = value + 1 WHERE metric = 'd_total'")
+        writer.commit()
+        shutil.copy(path.with_name(path.name + "-wal"), path.parent / "kept")
+    (path.parent / "kept").rename(path.with_name(path.name + "-wal"))
+    before = path.with_name(f"{path.name}.before-{VERSION}")
+    with Store.open(path, now=1.0) as store:
+        store.commit(SOMETHING, [FILE], [], {})
+    assert copies(path) == [before.name]
+    assert stat.S_IMODE(before.stat().st_mode) == 0o600
+    found = Store.read(before)
+    assert found.ledger is not None
+    with closing(sqlite3.connect(before)) as connection:
+        assert version(connection) == 1
+    written = before.stat().st_mtime_ns
+    Store.open(path, now=2.0).close()
+    assert before.stat().st_mtime_ns == written
+
+
+def test_a_new_state_leaves_no_copy(path: Path) -> None:
+    """Nothing is copied where nothing was, nor at later starts."""
+    for now in (1.0, 2.0):
+        Store.open(path, now=now).close()
+    assert copies(path) == []
+
+
+def test_only_the_newest_copies_are_kept(path: Path) -> None:
+    """Copies of long gone versions are removed, an unfinished one is replaced, and other files are left alone."""
+    run_sql(path, V1.read_text())
+    for name in ("-3", "-0", "-1", "-mine", f"-{VERSION}.tmp"):
+        path.with_name(f"{path.name}.before{name}").write_bytes(b"x")
+    Store.open(path, now=1.0).close()
+    kept = {f"{path.name}.before-{number}" for number in sorted((0, 1, 3, VERSION))[-2:]}
+    assert set(copies(path)) == kept | {f"{path.name}.before-mine"}
+
+
+def test_a_copy_that_cannot_be_written_stops_the_migration(path: Path) -> None:
+    """Without the copy nothing is changed, and the message names the state and the reason."""
+    run_sql(path, V1.read_text())
+    path.with_name(f"{path.name}.before-{VERSION}").mkdir()
+    with pytest.raises(StateError, match=r"state\.sqlite: Is a directory; remove the cause"):
+        Store.open(path, now=1.0)
+    with closing(sqlite3.connect(path)) as connection:
+        assert version(connection) == 1

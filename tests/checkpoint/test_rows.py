@@ -3,14 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.checkpoint.store import BOOT, EXPOSED, START_AT_END
+from exporter.checkpoint.store import BOOT, EXPOSED, START_AT_END, Store
 from exporter.model import Changes
-from tests.support.states import FILE, LEDGER, NOTHING, SOMETHING
+from tests.support.states import FILE, LEDGER, NOTHING, SOMETHING, run_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from exporter.checkpoint.store import Store
 
 
 def test_everything_comes_back(store: Store) -> None:
@@ -77,3 +75,11 @@ def test_the_secret_stays(store: Store, path: Path) -> None:
         assert again.load().key == secret
         assert other.load().key != secret
     assert len(secret) == 32
+
+
+def test_a_secret_of_another_length_is_damage(path: Path) -> None:
+    """A key that no daemon drew is damage: identifiers hashed with it would be none of ours."""
+    Store.open(path, now=1.0).close()
+    run_sql(path, "UPDATE meta SET value = 'abcd' WHERE name = 'key'")
+    with Store.open(path, now=2.0) as store:
+        assert store.lost
