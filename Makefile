@@ -172,7 +172,7 @@ $(VENV)/.made:
 	@touch $@
 
 # What is compiled when the package is installed, into the tree.
-NATIVE = hatch_build.py $(wildcard exporter/native/*.c)
+NATIVE = hatch_build.py $(wildcard exporter/native/*.[ch])
 
 $(VENV)/.run: $(VENV)/.made pyproject.toml $(NATIVE)
 	@$(PIP) install --editable .

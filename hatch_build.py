@@ -14,11 +14,14 @@ import subprocess
 import sysconfig
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("exporter/native/scan.c")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SOURCES = (Path("exporter/native/scan.c"), Path("exporter/native/events.c"))
 LIBRARY = Path("exporter/native/native.so")
 FLAGS = ("-std=c11", "-O3", "-DNDEBUG", "-fPIC", "-shared", "-fvisibility=hidden")
 WISH = "NATIVE_PART"
@@ -40,7 +43,7 @@ class NativeLibrary(BuildHookInterface[Any]):
             target = Path(self._folder.name) / LIBRARY.name
         else:
             target.unlink(missing_ok=True)
-        problem = "it is not wanted" if wish == "no" else compile_library(Path(self.root) / SOURCE, target)
+        problem = "it is not wanted" if wish == "no" else compile_library(self._sources(), target)
         if problem is None:
             build_data["pure_python"] = False
             build_data["tag"] = f"py3-none-{platform_tag()}"
@@ -51,6 +54,9 @@ class NativeLibrary(BuildHookInterface[Any]):
             raise RuntimeError(f"the native library cannot be built: {problem}")
         self.app.display_warning(f"booking-exporter is built without its native library: {problem}")
 
+    def _sources(self) -> list[Path]:
+        return [Path(self.root) / source for source in SOURCES]
+
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what only the wheel needed."""
         del version, build_data, artifact_path
@@ -58,8 +64,8 @@ class NativeLibrary(BuildHookInterface[Any]):
             self._folder.cleanup()
 
 
-def compile_library(source: Path, target: Path) -> str | None:
-    """Compile `source` into the shared library `target`; return None, or what stood in the way."""
+def compile_library(sources: Sequence[Path], target: Path) -> str | None:
+    """Compile `sources` into the shared library `target`; return None, or what stood in the way."""
     command = compiler()
     if command is None:
         return "no C compiler was found"
@@ -67,7 +73,7 @@ def compile_library(source: Path, target: Path) -> str | None:
     making = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         done = subprocess.run(  # noqa: S603  # the compiler that the user names, or finds in PATH
-            [*command, *FLAGS, str(source), "-o", str(making)], capture_output=True, text=True, check=False
+            [*command, *FLAGS, *map(str, sources), "-o", str(making)], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             return f"{command[0]} failed: {done.stderr.strip()[-2000:]}"

@@ -98,12 +98,33 @@ Reading = tuple[Match, list[tuple[SeriesKey, float]], Incident | None]
 """What one of many like records says: what it means besides its observed values and its incident, and these."""
 
 
+class Wanted(NamedTuple):
+    """A top-level key of contexts, and what its value is for.
+
+    A `label` is part of what is counted; a `number` is observed (`absolute`: without its sign,
+    `thousandth`: divided by thousand); an `identifier` tells the incident. `shown` leaves that open.
+    """
+
+    key: str
+    role: Literal["label", "number", "absolute", "thousandth", "identifier", "shown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What every record means that begins in one way: `match`, or what `read` makes of its context, or nothing."""
+    """What every record means that begins in one way: `match`, or what its context makes of it, or nothing.
+
+    `read` makes a reading of the context; `labelled` the same of its labels alone: the match, and the
+    series of each value to observe, and then `layer` is that of the incident. Or `judge` makes a match,
+    or None where the context alone does not tell. `wanted` are all keys that these look at; None
+    where they are many or long.
+    """
 
     match: Match | None = None
     read: Callable[[Mapping[str, object]], Reading] | None = None
+    labelled: Callable[[Mapping[str, object]], tuple[Match, tuple[SeriesKey, ...]]] | None = None
+    judge: Callable[[Mapping[str, object]], Match | None] | None = None
+    layer: str = ""
+    wanted: tuple[Wanted, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)

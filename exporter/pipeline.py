@@ -71,7 +71,7 @@ class Pipeline:
         for log in logs:
             zone = ZoneInfo(log.timezone)
             ignored = log.ignore_channels
-            cutter = Cutter(scanner, judge_by(events, ignored), at_once=Settler(events, ignored).settle)
+            cutter = Cutter(scanner, judge_by(events, ignored), at_once=Settler(events, ignored).settle, library=load())
             self._logs[log.name] = _Log(log.name, cutter, zone, Times(zone))
 
     def take_over(self, before: Pipeline) -> None:
@@ -132,22 +132,29 @@ class Pipeline:
             self._ledger.add(OWN + "unparsed_lines_total", (tail.log,), cut.unparsed)
         if cut.oversized:
             self._ledger.add(OWN + "oversized_records_total", (tail.log,), cut.oversized)
-        near = now if live else None
-        done = 0
+        self._apply_events(log, cut, now, now if live else None)
+        if cut.newest >= 0:
+            self._note_newest(log, cut.newest, now, live=live)
+
+    def _apply_events(self, log: _Log, cut: Cut, now: float, near: float | None) -> None:
+        done, last, time = 0, b"", None
         for before, incident, text in cut.incidents:
-            self._settle(log, cut.outcomes[done:before], now, near)
-            done = before
-            time = log.times.resolve(text, near=near)
+            if before > done:
+                self._settle(log, cut.outcomes[done:before], now, near)
+                done = before
+            if text != last:  # most share the second of the one before
+                last, time = text, log.times.resolve(text, near=near)
             self._ledger.meet(incident, now if time is None else time, now)
         self._settle(log, cut.outcomes[done:], now, near)
+        for match, text, times in cut.counted:
+            time = log.times.resolve(text, near=near)
+            self._ledger.apply(log.name, now if time is None else time, match, now, times)
         for match, texts in cut.tallies.values():
             for text, times in _by_minute(texts):
                 time = log.times.resolve(text, near=near)
                 self._ledger.apply(log.name, now if time is None else time, match, now, times)
         for series, values in cut.observed.items():
             self._ledger.observe_all(series, values)
-        if cut.newest >= 0:
-            self._note_newest(log, cut.newest, now, live=live)
 
     def _note_newest(self, log: _Log, newest: int, now: float, *, live: bool) -> None:
         header = HEADER.match(self._buffer, newest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.catalogue import APP
 from exporter.events.fields import MISSING, Absent, identifier, number, read, status_class, text
@@ -84,7 +84,23 @@ def _whole_matches(conditions: Conditions, record: Record) -> bool:
     return True
 
 
-def apply(definition: Definition, record: Record) -> Match:
+class Known(Protocol):
+    """What effects look at of a record."""
+
+    @property
+    def context(self) -> Mapping[str, Any] | None:
+        """The context's values by key."""
+
+    @property
+    def message(self) -> bytes:
+        """The message."""
+
+    @property
+    def raw(self) -> bytes:
+        """All of it."""
+
+
+def apply(definition: Definition, record: Known) -> Match:
     """Return what a record that meets the definition's conditions changes."""
     if definition.constant is not None:
         return definition.constant
@@ -166,7 +182,7 @@ def _incident(
     return (None if value is None else Incident(rule.layer, value)), 0
 
 
-def _violation(rule: ViolationRule, record: Record) -> Violation:
+def _violation(rule: ViolationRule, record: Known) -> Violation:
     """Find the key's value; where none is told (SQLite), the exception's whole message stands for it.
 
     The failed save logs the message as a field, the framework as its own message: the same text.
@@ -174,18 +190,18 @@ def _violation(rule: ViolationRule, record: Record) -> Violation:
     """
     field = None if rule.path is None else read(record.context, rule.path)
     source = field if isinstance(field, str) else record.message.decode("utf-8", "replace")
-    key = _key(rule, source)
+    key = find_key(rule, source)
     if key is not None:
         return Violation(rule.role, key)
     raw = record.raw.decode("utf-8", "replace")
-    key = _key(rule, raw)
+    key = find_key(rule, raw)
     if key is not None:
         return Violation(rule.role, key)
     booking = None if rule.identifier is None else identifier(read(record.context, rule.identifier))
     return Violation(rule.role, _exception(source, raw), booking if isinstance(booking, str) else None)
 
 
-def _key(rule: ViolationRule, text: str) -> str | None:
+def find_key(rule: ViolationRule, text: str) -> str | None:
     """Return the key's value that the text tells, if any."""
     for pattern in rule.keys:
         found = pattern.search(text)

@@ -34,8 +34,8 @@ class Conditions:
 
     @property
     def plain(self) -> bool:
-        """Whether nothing but the level and texts anywhere in the message decides."""
-        return not (self.channels or self.begins or self.regex or self.record or self.context)
+        """Whether nothing but the level and texts anywhere in the message or record decides."""
+        return not (self.channels or self.begins or self.regex or self.context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the library's interface: another one was built from another version's sources, and is left alone."""
 PATH: Final = Path(__file__).with_name("native.so")
 
@@ -29,5 +29,15 @@ def load(path: Path = PATH) -> ctypes.CDLL | None:
     library.native_matcher_new.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_uint32]
     library.native_matcher_free.restype = None
     library.native_matcher_free.argtypes = [ctypes.c_void_p]
+    library.native_meanings_new.restype = ctypes.c_void_p
+    library.native_meanings_new.argtypes = [ctypes.c_uint64, ctypes.c_uint64]
+    library.native_meanings_free.restype = None
+    library.native_meanings_free.argtypes = [ctypes.c_void_p]
+    library.native_meanings_add.argtypes = [
+        *(ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32),
+        *(ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p),
+    ]
+    library.native_run.restype = ctypes.c_uint32
+    library.native_run.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
     library.native_scan.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
     return library

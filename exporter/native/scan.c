@@ -13,18 +13,13 @@
  * Nothing is read outside the block or the texts, nothing is kept between calls, and a matcher is never
  * changed once made, so that any number of threads may use it.
  */
-#include <stdint.h>
+#include "native.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(_WIN32)
-#define API __declspec(dllexport)
-#else
-#define API __attribute__((visibility("default")))
-#endif
-
 enum {
-    VERSION = 1,         /* of this interface; exporter/native/library.py asks for it */
+    VERSION = 2,         /* of this interface; exporter/native/library.py asks for it */
     CHUNK = 64,          /* bytes asked at once for line beginnings */
     GRAM = 4,            /* bytes looked up at once for texts */
     LONGEST_STRIDE = 16, /* of the pass for texts */

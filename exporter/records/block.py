@@ -28,7 +28,8 @@ class Cut:
     """What a block held. `start` is the offset at which the next block must begin, with `carry`.
 
     `outcomes` are the time text of each record that is an event, what it means, and the fold at its
-    header. Further events are added up: `tallies` are what each means and the time texts of all that
+    header. Further events are added up: `counted` are what many of one minute mean, the newest of their time
+    texts, and how many they are; `tallies` what each means and the time texts of all that
     mean the same, `observed` the values by histogram, `incidents` how many outcomes stood before, which
     incident, and the time text. `newest` is the offset of the last header accepted (-1: none);
     `pending` tells that the open record may be an event that only silence can end.
@@ -38,6 +39,7 @@ class Cut:
     unparsed: int = 0
     oversized: int = 0
     outcomes: list[tuple[bytes, Match, int]] = field(default_factory=list)
+    counted: list[tuple[Match, bytes, int]] = field(default_factory=list)
     tallies: dict[int, tuple[Match, list[bytes]]] = field(default_factory=dict)
     observed: dict[SeriesKey, list[float]] = field(default_factory=dict)
     incidents: list[tuple[int, Incident, bytes]] = field(default_factory=list)

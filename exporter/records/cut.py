@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.records.adding import best_adding
 from exporter.records.block import Cut, Ending
 from exporter.records.parse import LIMIT
-from exporter.records.plain import Beginnings
 from exporter.records.walk import Walk
 
 if TYPE_CHECKING:
+    import ctypes
     from collections.abc import Callable
 
     from exporter.records.carry import Carry
@@ -35,12 +36,23 @@ class Cutter:
     `records.enclosure` and 1 KiB beyond its first `seen` ones, else nothing of it may be new forever.
     """
 
-    def __init__(self, scanner: Scan, judge: Judge, limit: int = LIMIT, *, at_once: AtOnce | None = None) -> None:
-        """Take the compiled patterns, the judgements of a record, and its longest evaluated part in bytes."""
+    def __init__(
+        self,
+        scanner: Scan,
+        judge: Judge,
+        limit: int = LIMIT,
+        *,
+        at_once: AtOnce | None = None,
+        library: ctypes.CDLL | None = None,
+    ) -> None:
+        """Take the compiled patterns, the judgements of a record, and its longest evaluated part in bytes.
+
+        With the native `library`, events are added up by it.
+        """
         self._scanner = scanner
         self._judge = judge
         self._limit = limit
-        self._beginnings = Beginnings(at_once)
+        self._adding = best_adding(at_once, library)
 
     def cut(
         self,
@@ -62,8 +74,6 @@ class Cutter:
         """
         with memoryview(block) as view, view[:length] as part:
             hits = self._scanner.scan(part)
-        walk = Walk(
-            block, length, carry, seen, ending, hits, self._judge, self._beginnings, self._limit, observe, visit
-        )
+        walk = Walk(block, length, carry, seen, ending, hits, self._judge, self._adding, self._limit, observe, visit)
         walk.walk()
         return walk.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -35,6 +36,13 @@ class Hits:
     ends: list[int] = field(default_factory=list)
     triggers: list[int] = field(default_factory=list)
     others: list[Hit] = field(default_factory=list)
+    _packed: tuple[array[int], ...] = ()
+
+    def packed(self) -> tuple[array[int], ...]:
+        """Return the headers, the ends of triggers and their indexes as the native library takes them."""
+        if not self._packed:
+            self._packed = tuple(array("I", numbers) for numbers in (self.headers, self.ends, self.triggers))
+        return self._packed
 
 
 class Scan(Protocol):

@@ -16,23 +16,22 @@ from exporter.records.context import uncut
 from exporter.records.enclosure import PASSED_OVER, Enclosure, Verdict
 from exporter.records.hits import ENCLOSED, JSON_LEVELS, JSON_OPEN, SUSPECT
 from exporter.records.parse import JSON_START, Record, parse
+from exporter.records.plain import HEADER_SPAN, Part, bracket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
     from exporter.model import Match
+    from exporter.records.adding import Adding
     from exporter.records.carry import Counted, Kind
     from exporter.records.hits import Hit, Hits
-    from exporter.records.plain import Beginnings
+    from exporter.records.plain import Plain
 
     Judge = Callable[[Record, AbstractSet[int]], Match | None]
 
 _OVERLAP: Final = 512
 """Bytes kept of an unfinished line that is passed over: longer than any header."""
-_HEADER_SPAN: Final = 160
-_MANY: Final = 64
-"""Triggers to come for which it pays to copy the block, once."""
 _MARK: Final = b"\xef\xbb\xbf"
 _STRUCTURAL: Final = frozenset(b"\\:,[{")
 """What may stand before a quote that opens a string (or before an escaped one)."""
@@ -50,20 +49,19 @@ class Walk:
         ending: Ending,
         hits: Hits,
         judge: Judge,
-        beginnings: Beginnings,
+        adding: Adding,
         limit: int,
         observe: Callable[[bytes], int] | None,
         visit: Callable[[int, Cut], None] | None,
     ) -> None:
         """Take the block, its hits, and what `Cutter` was given."""
         self.block = block
-        self.text: bytes | bytearray = block  # or a copy of it
         self.length = length
         self.seen = seen
         self.ending = ending
         self.hits = hits
         self.judge = judge
-        self.beginnings = beginnings
+        self.adding = adding
         self.limit = limit
         self.observe = observe
         self.visit = visit
@@ -76,7 +74,7 @@ class Walk:
         self.done = 0  # how many of the triggers are dealt with
         self.enclosed = False  # whether an open string may hold the next header
         self.plain = False  # whether the open record is plain, so that a run may begin with it
-        self.runs = observe is None and visit is None and length <= limit - _HEADER_SPAN
+        self.runs = observe is None and visit is None and length <= limit - HEADER_SPAN
         # the record that is open: where it begins (-1: none), and what is known of it
         self.start = 0 if carry.skipping else -1
         self.kind: Kind = carry.kind
@@ -144,51 +142,24 @@ class Walk:
         ends, at = self.hits.ends, self.done
         if at < len(ends) and ends[at] < headers[last]:
             self._run_triggers(first, last)
-        self.start = self.cut.newest = self._bracket(headers[last])
+        self.start = self.cut.newest = bracket(self.block, headers[last])
         self.level, self.header_end, self.counted = levels[last], headers[last], ""
 
     def _run_triggers(self, first: int, last: int) -> None:
         """Judge the records in a run that hold triggers."""
-        headers, ends, triggers = self.hits.headers, self.hits.ends, self.hits.triggers
-        settle, cut, count = self.beginnings.settle, self.cut, len(ends)
-        at, record = self.done, first
-        if isinstance(self.text, bytearray) and count - at > _MANY:
-            with memoryview(self.block) as view:
-                self.text = bytes(view[: self.length])  # slices of bytes cost half
-        block = self.text
-        begin, opened = self.start, first
-        while at < count and record < last and ends[at] < headers[last]:
-            following = headers[record + 1]
-            if ends[at] > following:
-                record = bisect_right(headers, ends[at], record, last) - 1
-                following = headers[record + 1]
-            end = block.rfind(b"[", following - _HEADER_SPAN if following > _HEADER_SPAN else 0, following)
-            until = at
-            while until < count and ends[until] <= end:
-                until += 1
-            if until > at:
-                if opened != record:
-                    begin = self._bracket(headers[record])
-                if not settle(cut, block, begin, end, ends[until - 1], triggers[at:until]):
-                    self._evaluate_plain(begin, end, list(zip(ends[at:until], triggers[at:until], strict=True)))
-                at = until
-            # A trigger inside a header belongs to that header's record.
-            record += 1
-            begin, opened = end, record
-        self.done = at
+        self.done = self.adding.take(
+            self.cut, self.block, self.hits, Part(first, last, self.start, self.done), self._evaluate_plain
+        )
 
-    def _evaluate_plain(self, begin: int, end: int, triggers: list[Hit]) -> None:
-        self.start, self.counted, self.triggers = begin, "", triggers
-        self._evaluate(end, complete=True)
+    def _evaluate_plain(self, record: Plain) -> None:
+        self.start, self.counted = record.begin, ""
+        self.triggers = list(zip(record.ends, record.triggers, strict=True))
+        self._evaluate(record.end, complete=True)
         self.triggers = []
-
-    def _bracket(self, header_end: int) -> int:
-        """Return where the header begins that ends at `header_end`."""
-        return self.block.rfind(b"[", max(0, header_end - _HEADER_SPAN), header_end)
 
     def _header(self, end: int, level: int) -> bool:
         """Take a header, of a level by its number; return whether a record begins there."""
-        begin = self._bracket(end)
+        begin = bracket(self.block, end)
         if begin <= len(_MARK) and self._amid_line(begin):
             return False
         if self.start >= 0 and self.kind == "line":

@@ -76,5 +76,5 @@ def test_a_failed_build_leaves_the_old_library(tmp_path: Path) -> None:
     target.write_bytes(b"old")
     source = tmp_path / "broken.c"
     source.write_text("int broken(")
-    assert compile_library(source, target) is not None
+    assert compile_library([source], target) is not None
     assert [(one.name, one.read_bytes()) for one in tmp_path.glob("native*")] == [("native.so", b"old")]

@@ -177,7 +177,7 @@ def test_library_of_another_version(tmp_path: Path) -> None:
     """A library that another version's sources made is left alone."""
     source = tmp_path / "other.c"
     source.write_text(f"int native_version(void) {{ return {native.VERSION + 1}; }}\n")
-    assert compile_library(source, tmp_path / "native.so") is None
+    assert compile_library([source], tmp_path / "native.so") is None
     assert native.load(tmp_path / "native.so") is None
 
 
