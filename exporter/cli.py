@@ -12,6 +12,7 @@ import typer
 from exporter import __version__, journal
 from exporter.commands import check, demo, explain, run, state
 from exporter.errors import UserError
+from exporter.printable import printable
 
 EXIT_BUG = 70
 
@@ -62,7 +63,7 @@ def main() -> None:
         app()
     except UserError as error:
         for message in error.messages:
-            typer.echo(f"booking-exporter: {message}", err=True)
+            typer.echo(f"booking-exporter: {printable(message)}", err=True)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001  # the last place where a bug can be told without a traceback
         typer.echo(

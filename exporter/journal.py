@@ -198,7 +198,7 @@ class _Json(_PlacesOnly, JsonFormatter):
         super().__init__(
             "%(asctime)s %(levelname)s %(name)s %(message)s",
             rename_fields={"asctime": "timestamp", "levelname": "level", "name": "logger", "exc_info": "exception"},
-            json_ensure_ascii=False,
+            json_ensure_ascii=True,  # a terminal may obey what is beyond ASCII, too: C1 controls, reversed direction
         )
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:

@@ -147,3 +147,17 @@ def test_no_command_waits_for_what_another_needs() -> None:
     code = f"import sys, exporter.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_messages_do_not_reach_into_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a file or a key is called is shown with its control characters escaped, in one line."""
+    config = tmp_path / "evil\x1b[31m\n\u202e.yaml"
+    config.write_text('"\\e]0;x\\a": 1\n', encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["booking-exporter", "check", "--config", str(config)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    told = capsys.readouterr().err
+    assert told.startswith(f"booking-exporter: {tmp_path}/evil\\x1b[31m\\n\\u202e.yaml:1: \\x1b]0;x\\x07: unknown key")
+    assert told[:-1].isprintable()

@@ -63,6 +63,22 @@ def test_json_is_one_object_per_line(clock: Clock) -> None:
     }
 
 
+HOSTILE = "/logs/\x1b]0;owned\x07\x9b31m\u202egol.\n{}\udcff"
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_nothing_that_a_terminal_obeys(clock: Clock, form: LogFormat) -> None:
+    """Whatever a file is called, a line of our log is one line of printable ASCII, or of letters."""
+    stream = io.StringIO()
+    journal.configure(JournalSettings("info", form), stream, clock)
+    LOG.warning("cannot read the file", extra={"path": HOSTILE})
+    text = stream.getvalue()
+    assert text.endswith("\n")
+    assert text[:-1].isprintable()
+    if form == "json":
+        assert json.loads(text)["path"] == HOSTILE
+
+
 def test_text_is_one_readable_line(clock: Clock) -> None:
     """Line feeds and control characters in a path cannot break or forge a line."""
     stream = io.StringIO()

@@ -49,6 +49,26 @@ def check_folder(path: Path, mountinfo: str) -> None:
         )
 
 
+def check_owners(path: Path) -> None:
+    """Check that nobody else has put something where the state's own files go; StateError names it.
+
+    Where others may write, as in /tmp, they could lay a link or a file of theirs there, to have this
+    process write elsewhere, or to write into the state themselves.
+    """
+    ours = {os.geteuid(), path.parent.stat().st_uid}
+    for name in (path, *(path.with_name(path.name + one) for one in (*SIDES, ".lock", ".tmp", ".new"))):
+        try:
+            found = name.lstat()
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(found.st_mode):
+            raise StateError(f"{name}: is {_kind(found.st_mode)}, not a file; name another state.path")
+        if found.st_uid not in ours:
+            raise StateError(
+                f"{name}: belongs to another user, who could change it; name a state.path where only this user writes"
+            )
+
+
 def check_file(path: Path) -> bool:
     """Return whether a state is at `path` (False: nothing, or an empty file).
 

@@ -82,6 +82,7 @@ class Store:
         """
         path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the symbolic link that is refused
         place.check_folder(path, read_mountinfo() if mountinfo is None else mountinfo)
+        place.check_owners(path)
         lock = StateLock(path)
         try:
             return cls._open_locked(path, lock, now)
@@ -124,6 +125,7 @@ class Store:
         """
         path = Path(os.path.abspath(path))  # noqa: PTH100 - as in open()
         place.check_folder(path, read_mountinfo() if mountinfo is None else mountinfo)
+        place.check_owners(path)
         lock = StateLock(path)
         try:
             with _explained(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from exporter.checkpoint import place
@@ -23,6 +24,7 @@ def check_state(path: Path, mountinfo: str) -> Result:
     """
     try:
         place.check_folder(path, mountinfo)
+        place.check_owners(path)
         if not path.exists():
             return Result("ok", SUBJECT, f"{path}: will be made at the first start")
         Store.read(path)
@@ -30,6 +32,9 @@ def check_state(path: Path, mountinfo: str) -> Result:
         return Result("FAIL", SUBJECT, str(error))
     if not os.access(path, os.W_OK, effective_ids=True):
         return Result("FAIL", SUBJECT, f"{path}: is not writable for this user; run as the daemon's user, or mend it")
+    if path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        text = f"{path.parent}: other users may write there, and so replace the state; run `chmod go-w {path.parent}`"
+        return Result("warn", SUBJECT, text)
     return Result("ok", SUBJECT, f"{path}: readable, {'in use by a running daemon' if in_use(path) else 'not in use'}")
 
 

@@ -9,7 +9,7 @@ from exporter.checkpoint.store import read_mountinfo
 from exporter.checks.logs import check_log
 from exporter.checks.result import Result
 from exporter.checks.state import check_state
-from exporter.checks.web import check_web
+from exporter.checks.web import check_web, everybody_reads
 from exporter.commands.options import (
     ConfigOption,
     DatabaseUrlOption,
@@ -69,6 +69,8 @@ def _results(settings: Settings) -> Iterator[Result]:
         from exporter.checks.database import check_database  # noqa: PLC0415  # see above
 
         yield from check_database(settings.database, time.time())
+        if settings.database.url_file is not None:
+            yield from everybody_reads("database", settings.database.url_file, "the database's password")
     yield check_state(state_path(settings), mountinfo)
 
 

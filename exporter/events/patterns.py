@@ -9,6 +9,7 @@ PHP's flags JSON_UNESCAPED_SLASHES, JSON_UNESCAPED_UNICODE and JSON_HEX_TAG), he
 from __future__ import annotations
 
 import json
+import math
 import re
 import warnings
 
@@ -35,6 +36,11 @@ _REFUSED = {
     "atomic": "possessive and atomic groups are not supported",
     "open_repeat": "write {0,n} for {,n}, which engines read differently",
 }
+_QUOTED = re.compile(r"\\(?s:.)|\[\^?\]?(?:\\(?s:.)|[^\]\\])*\]")
+_UNBOUNDED = re.compile(r"[*+]|\{\d*,\}")
+_REPEATED_GROUP = re.compile(r"\)\{")
+_MOST = re.compile(r"\{(?:\d*,)?(\d+)\}")
+_MOST_WAYS = 1 << 16
 _HEX_FLAGGED = {"<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "'": "\\u0027"}
 
 
@@ -93,6 +99,22 @@ def check_regex(pattern: str) -> re.Pattern[bytes]:
             return re.compile(pattern.encode())
     except (re.error, FutureWarning) as error:
         raise ValueError(f"not a valid regex: {error}") from None
+
+
+def check_key_regex(pattern: str) -> re.Pattern[bytes]:
+    """Return a pattern that takes out a key's value; ValueError says why it is refused.
+
+    hyperscan tells no groups, so these are searched by `re`, which goes back and forth where
+    repetitions can share a text in many ways: they must have an upper bound, and stand in no other.
+    """
+    plain = _QUOTED.sub("x", pattern)
+    if (found := _UNBOUNDED.search(plain)) is not None:
+        raise ValueError(f"{found.group()} repeats without an upper bound; write for example {{1,255}}")
+    if _REPEATED_GROUP.search(plain):
+        raise ValueError("a group may not be repeated, but for `?`; repeat a single character or class")
+    if math.prod(int(most) for most in _MOST.findall(plain)) > _MOST_WAYS:
+        raise ValueError(f"its repetitions multiply to more than {_MOST_WAYS}; lower their upper bounds")
+    return check_regex(pattern)
 
 
 def _refused(found: re.Match[str]) -> str | None:

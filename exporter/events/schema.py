@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from exporter.events.fields import Path, Transform, parse_path
-from exporter.events.patterns import Regex, check_regex
+from exporter.events.patterns import Regex, check_key_regex
 from exporter.model import LEVELS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _regex(value: str) -> str:
 
 
 def _key_regex(value: str) -> str:
-    check_regex(value)
+    check_key_regex(value)
     return value
 
 

@@ -48,6 +48,7 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
 
     sys.setswitchinterval(_SWITCH_INTERVAL)
     _raise_descriptor_limit()
+    _leave_no_core()
     requests = Requests()
     supervision = Supervision(Notifier(os.environ), time.time, time.monotonic)
     with Store.open(settings.state.path, now=time.time()) as store, on_signals(requests):
@@ -112,3 +113,8 @@ def _raise_descriptor_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:  # else not even asked: a service may be forbidden to
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _leave_no_core() -> None:
+    """Have no image of our memory written where we crash: passwords, a private key and records stand in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

@@ -6,7 +6,6 @@ as one open record can need again. A file that is still being compressed is read
 
 from __future__ import annotations
 
-import sys
 import zlib
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +21,8 @@ MARK: Final = b"\x1f\x8b"
 """How gzip files begin."""
 KEPT: Final = 4 << 20
 """Bytes of content kept in memory: more than a block and a record at its limit."""
+AHEAD: Final = 1 << 30
+"""How far beyond what was read `extent` looks: a small file may hold terabytes (a bomb), and the loop waits for it."""
 _PIECE: Final = 1 << 18
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -49,9 +50,10 @@ class InflatedFile(OpenFile):
 
     inflated: ClassVar[bool] = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, ahead: int = AHEAD) -> None:
         """Open `path`; raises Vanished or ReadError."""
         super().__init__(path)
+        self._ahead = ahead
         self._reach = 0
         self._rewind()
 
@@ -62,9 +64,9 @@ class InflatedFile(OpenFile):
         return replace(found, size=self._end)
 
     def extent(self) -> int:
-        """Return how many bytes of content can be restored at present. Raises ReadError."""
+        """Return how many bytes of content can be restored at present, as far as `ahead` goes. Raises ReadError."""
         with suppress(ContentError):  # what stands before the damage is content
-            self._inflate(sys.maxsize)
+            self._inflate(self._reach + self._ahead)
         return self._end
 
     def read_into(self, buffer: memoryview, offset: int) -> int:

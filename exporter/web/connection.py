@@ -138,7 +138,12 @@ class Connection(H11Protocol):
         return self.terms.tls is not None and self.terms.tls() is not self._made_with
 
     def on_response_complete(self) -> None:
-        """Leave the client the time until its next request."""
+        """Leave the client the time until its next request; end the connection if its length can be read in two ways.
+
+        RFC 9112, section 6.3: what has both headers may be an attempt to hide a request in another.
+        """
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in self.headers}:
+            self.transport.close()
         if not self.transport.is_closing():  # where it is closing, the client has to take the answer in time
             self._clear_deadline()
         if self.terms.served.pop(self, None) is not None:

@@ -189,3 +189,33 @@ def test_a_half_built_state_is_built_again(path: Path) -> None:
     with Store.open(path, now=NOW) as store:
         store.commit(NOTHING, [], [], {})
     assert sorted(one.name for one in path.parent.iterdir()) == ["state.sqlite", "state.sqlite.lock"]
+
+
+SIDES = ("-wal", "-shm", "-journal", ".lock", ".tmp", ".new")
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_links_in_the_place_of_the_states_files(tmp_path: Path, side: str) -> None:
+    """A link that somebody laid where a file of the state goes is refused, and what it leads to stays as it is."""
+    path, victim = tmp_path / "state.sqlite", tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    victim.chmod(0o644)
+    path.with_name(path.name + side).symlink_to(victim)
+    for attempt in (lambda: Store.open(path, now=NOW), lambda: Store.reset(path, NOW)):
+        with pytest.raises(StateError, match=f"^{path}{side}: is a symbolic link, not a file"):
+            attempt()
+    assert (victim.read_bytes(), victim.stat().st_mode & 0o777) == (b"precious", 0o644)
+
+
+@pytest.mark.parametrize("side", ["", *SIDES])
+def test_files_of_another_user_in_the_place_of_the_states(open_folder: Path, side: str) -> None:
+    """A file that another user owns, and could go on writing to, is refused; the owner of the folder is trusted."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file of another user")
+    name = open_folder / f"state.sqlite{side}"
+    name.touch()
+    os.chown(name, 12345, -1)
+    with pytest.raises(StateError, match=f"^{name}: belongs to another user, who could change it"):
+        Store.open(open_folder / "state.sqlite", now=NOW)
+    os.chown(open_folder, 12345, -1)
+    place.check_owners(open_folder / "state.sqlite")

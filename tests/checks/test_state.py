@@ -79,3 +79,18 @@ def test_a_state_that_cannot_be_written_fails(public: Path) -> None:
     finally:
         os.seteuid(0)
     assert str(result).startswith(f"FAIL  state: {path}: is not writable for this user; ")
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_folder_where_others_write(path: Path, mode: int) -> None:
+    """Where other users may write beside the state they can replace it: a warning with the remedy."""
+    Store.open(path, now=NOW).close()
+    path.parent.chmod(mode)
+    result = check_state(path, "")
+    assert str(result).startswith(f"warn  state: {path.parent}: other users may write there, and so replace the state")
+
+
+def test_a_link_beside_the_state_fails(path: Path) -> None:
+    """What the daemon would refuse at its start is a failed check."""
+    path.with_name(path.name + "-wal").symlink_to("/etc/passwd")
+    assert str(check_state(path, "")).startswith(f"FAIL  state: {path}-wal: is a symbolic link, not a file")

@@ -91,3 +91,17 @@ def test_a_wrong_configuration_is_exit_code_2(booking_exporter: Cli, log: Path) 
     result = booking_exporter("check", "--log", log, "--timezone", "Europe/Berlni")
     assert (result.code, result.out) == (2, "")
     assert result.err == ("booking-exporter: --timezone: no time zone has this name; did you mean Europe/Berlin?\n")
+
+
+def test_a_database_password_that_everybody_can_read(booking_exporter: Cli, log: Path) -> None:
+    """A file with the database's URL that every user of the machine can read is a warning."""
+    database = log.parent / "app.sqlite"
+    database.touch()
+    url = log.parent / "url"
+    url.write_text(f"sqlite:///{database}\n")
+    config = log.parent / "exporter.yaml"
+    config.write_text(f"database: {{url_file: '{url}'}}\n", encoding="utf-8")
+    for mode, told in ((0o644, True), (0o640, False)):
+        url.chmod(mode)
+        result = booking_exporter("check", "--config", config, "--log", log, "--state", log.parent / "s")
+        assert (f"warn  database: {url}: every user of this machine can read it" in result.out) is told

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from exporter.events.patterns import Regex, spellings
+from exporter.events.patterns import Regex, check_key_regex, spellings
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,29 @@ def test_a_regex_takes_linear_time() -> None:
     """A pattern on which backtracking would take for ever is searched in a million bytes all the same."""
     assert not Regex("(a+)+b").found_in(b"a" * 1_000_000)
     assert not Regex("(a+)+b").found_in(b"")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("(a+)+b", "repeats without an upper bound"),
+        ("a*(b)", "repeats without an upper bound"),
+        ("(a{2,})", "repeats without an upper bound"),
+        ("(?:a{1,9}){1,9}(b)", "a group may not be repeated"),
+        ("(a{1,300}a{1,300})", "multiply to more than 65536"),
+        ("(a)(?=b)", "lookahead"),
+        ("(né)", "ASCII"),
+    ],
+)
+def test_keys_that_a_record_could_make_slow(pattern: str, reason: str) -> None:
+    """A key's pattern is searched by `re`, so it may repeat nothing in ways that go through a text again and again."""
+    with pytest.raises(ValueError, match=reason):
+        check_key_regex(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"key '([^']{1,255})'", r"\(id\)=\(([^)]{1,255})\)", r"(?:a[+*]\+\*)?(b{3})", "([]+]{1,9})"]
+)
+def test_keys_that_are_fine(pattern: str) -> None:
+    """Bounded repetitions, optional groups, and the signs themselves in classes or behind a backslash are taken."""
+    assert check_key_regex(pattern).groups == 1

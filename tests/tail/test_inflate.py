@@ -85,3 +85,16 @@ def test_damaged_data(tmp_path: Path) -> None:
     with pytest.raises(ReadError):
         file.read(10, 99_990)
     file.close()
+
+
+def test_a_bomb_is_looked_at_only_so_far(tmp_path: Path) -> None:
+    """Of a file that holds a thousand times its size no more is inflated to compare sizes than the bound ahead."""
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(bytes(64 << 20), 9))
+    assert path.stat().st_size < 100_000
+    file = InflatedFile(str(path), ahead=4 << 20)
+    assert 4 << 20 <= file.extent() < 6 << 20
+    file.read(10, 20 << 20)
+    assert 24 << 20 <= file.extent() < 26 << 20
+    assert not file.complete
+    file.close()
