@@ -116,6 +116,7 @@ switch() {
         mkdir -p "$ROOT/usr/local/share/$(dirname "$file")"
         ln -sfn "$HOME_DIR/current/share/$file" "$ROOT/usr/local/share/$file"
     done
+    if [ "$now" = "$1" ]; then say "booking-exporter $1 is in use already"; return; fi
     say "booking-exporter $1 is in use; restart the service if it runs: systemctl restart booking-exporter"
 }
 

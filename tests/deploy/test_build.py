@@ -40,7 +40,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(built: Built) -> None:
     code = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "exporter").rglob("*")
-        if path.is_file() and path.suffix not in {".c", ".pyc", ".so"}
+        if path.is_file() and path.suffix not in {".c", ".h", ".pyc", ".so"}
     }
     native = {"exporter/native/native.so"} if "linux" in built.wheel.name else set()
     assert {name for name in names if name.startswith("exporter/")} == code | native

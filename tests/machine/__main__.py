@@ -1,8 +1,8 @@
-"""On machines with nothing but Debian: install from the checkout, and build and run the container image.
+"""On machines with nothing but Debian: install from the checkout and by Ansible, build and run the container image.
 
-python -m tests.machine [cold] [image] (`make machine`). It needs root, an apt archive, a package index, and the Debian
-packages mmdebstrap, podman, buildah and runc. Prints what took how long; exit code 1 where something does not hold.
-The image's base is made by mmdebstrap here, instead of being fetched from a registry.
+python -m tests.machine [cold] [ansible] [image] (`make machine`). It needs root, an apt archive, a package index, and
+the Debian packages mmdebstrap, podman, buildah and runc. Prints what took how long; exit code 1 where something does
+not hold. The image's base is made by mmdebstrap here, instead of being fetched from a registry.
 """
 
 from __future__ import annotations
@@ -51,29 +51,61 @@ def cold(folder: Path) -> None:
         root = folder / suite
         root_of(suite, root, "python3-venv", "ca-certificates")
         shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-        (root / "source").mkdir()
-        files = run("git", "-C", str(ROOT), "ls-files", "-z").split("\0")
-        for name in filter(None, files):
-            target = root / "source" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target)
+        checkout(root / "source")
         (root / "logs").mkdir()
         (root / "logs/laravel.log").write_text(RECORD)
-
-        def inside(*command: str, root: Path = root) -> str:
-            path = "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-            return run("chroot", str(root), "env", "-i", path, "HOME=/root", *command)
-
-        assert f"Python {version}" in inside("python3", "--version")
+        assert f"Python {version}" in inside(root, "python3", "--version")
         begin = time.monotonic()
-        inside("sh", "/source/deploy/install.sh")
+        inside(root, "sh", "/source/deploy/install.sh")
         took = time.monotonic() - begin
-        shown = parse(inside("booking-exporter", "run", "--once", "--log", "/logs/laravel*.log"))
+        shown = parse(inside(root, "booking-exporter", "run", "--once", "--log", "/logs/laravel*.log"))
         assert shown[CREATED] == 1
-        size = inside("du", "--summarize", "--block-size=M", "/opt/booking-exporter").split("\t")[0]
-        inside("sh", "/source/deploy/install.sh", "remove")
+        size = inside(root, "du", "--summarize", "--block-size=M", "/opt/booking-exporter").split("\t")[0]
+        inside(root, "sh", "/source/deploy/install.sh", "remove")
         assert not (root / "opt/booking-exporter").exists()
         print(f"{suite}: Python {version}, installed in {took:.1f} s, {size}; counted; removed")  # noqa: T201
+
+
+def checkout(target: Path) -> None:
+    """Copy what git knows of the tree as it stands."""
+    for name in filter(None, run("git", "-C", str(ROOT), "ls-files", "-z").split("\0")):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target / name)
+
+
+def inside(root: Path, *command: str) -> str:
+    """Run a program in the directory `root`, with nothing of this machine's environment."""
+    path = "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return run("chroot", str(root), "env", "-i", path, "HOME=/root", "LC_ALL=C.UTF-8", *command)
+
+
+def ansible(folder: Path) -> None:
+    """Run the role on the machine itself, but for its service; the second time nothing is left to change."""
+    root = folder / "ansible"
+    root_of("trixie", root, "ansible-core", "python3-venv", "python3-apt", "ca-certificates", "acl")
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    checkout(root / "source")
+    run("make", "--silent", "--directory", str(ROOT), "build")
+    shutil.copytree(ROOT / "dist", root / "source/dist")
+    (root / "var/www/app/storage/logs").mkdir(parents=True)
+    (root / "var/www/app/storage/logs/laravel.log").write_text(RECORD)
+    (root / "etc/prometheus/targets").mkdir(parents=True)
+    run("mount", "-t", "proc", "proc", str(root / "proc"))
+    try:
+        variables = '{"ansible_connection": "local", "booking_exporter_service": false}'
+        command = ("ansible-playbook", "-i", "/source/deploy/ansible/inventory.example.yml", "-e", variables)
+        limits = ("--limit", "app1.example.com,prometheus.example.com", "/source/deploy/ansible/site.yml")
+        inside(root, *command, *limits)
+        again = inside(root, *command, *limits)
+        assert again.count("changed=0") == 2, again
+        shown = parse(
+            inside(root, "booking-exporter", "run", "--once", "--config", "/etc/booking-exporter/config.yaml")
+        )
+        assert shown[CREATED] == 1
+        assert "user:booking-exporter:r" in inside(root, "getfacl", "/var/www/app/storage/logs/laravel.log")
+    finally:
+        run("umount", str(root / "proc"))
+    print("ansible: installed, configured, counted; the second run changed nothing")  # noqa: T201
 
 
 def image(folder: Path) -> None:
@@ -121,10 +153,10 @@ def image(folder: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the parts that are named, or both."""
+    """Run the parts that are named, or all."""
     with tempfile.TemporaryDirectory(prefix="booking-exporter-machine-") as folder:
-        for part in (cold, image):
-            if part.__name__ in (arguments or ("cold", "image")):
+        for part in (cold, ansible, image):
+            if not arguments or part.__name__ in arguments:
                 part(Path(folder))
     return 0
 

@@ -29,7 +29,26 @@ alerting: {{alertmanagers: [{{static_configs: [{{targets: ["127.0.0.1:{port}"]}}
 """
 
 
-class Prometheus(Served):
+class Queried(Served):
+    """A Prometheus that can be asked."""
+
+    def query(self, expression: str, *, at: float | None = None) -> dict[str, float]:
+        """Return an instant query's vector by canonical sample name (labels of the scrape left out)."""
+        return {key: float(one["value"][1]) for key, one in self._ask(expression, at)}
+
+    def raw(self, selector: str) -> dict[str, list[tuple[float, float]]]:
+        """Return the stored samples, as (time, value), that a range selector such as `x[5m]` selects."""
+        return {key: [(time, float(text)) for time, text in one["values"]] for key, one in self._ask(selector, None)}
+
+    def _ask(self, expression: str, at: float | None) -> list[tuple[str, dict[str, Any]]]:
+        parameters = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
+        status, body = fetch(f"http://127.0.0.1:{self.port}/api/v1/query?{urlencode(parameters)}")
+        assert status == 200, body
+        result = json.loads(body)["data"]["result"]
+        return [(_key(one["metric"]), one) for one in result]
+
+
+class Prometheus(Queried):
     """The server as a context manager: started and awaited, killed at the end; all files in `folder`."""
 
     def __init__(
@@ -56,21 +75,6 @@ class Prometheus(Served):
             f"--storage.tsdb.path={folder / 'data'}",
         )
         super().__init__(folder, program, arguments)
-
-    def query(self, expression: str, *, at: float | None = None) -> dict[str, float]:
-        """Return an instant query's vector by canonical sample name (labels of the scrape left out)."""
-        return {key: float(one["value"][1]) for key, one in self._ask(expression, at)}
-
-    def raw(self, selector: str) -> dict[str, list[tuple[float, float]]]:
-        """Return the stored samples, as (time, value), that a range selector such as `x[5m]` selects."""
-        return {key: [(time, float(text)) for time, text in one["values"]] for key, one in self._ask(selector, None)}
-
-    def _ask(self, expression: str, at: float | None) -> list[tuple[str, dict[str, Any]]]:
-        parameters = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
-        status, body = fetch(f"http://127.0.0.1:{self.port}/api/v1/query?{urlencode(parameters)}")
-        assert status == 200, body
-        result = json.loads(body)["data"]["result"]
-        return [(_key(one["metric"]), one) for one in result]
 
 
 def _key(metric: dict[str, str]) -> str:
