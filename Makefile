@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench benchdb check deps docs build lock machine grafana-import clean
+.PHONY: help run test torture fuzz bench benchdb check deps docs build lock machine pictures grafana-import clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -112,6 +112,9 @@ lock: $(VENV)/.dev ## lock what the service is installed from, with hashes; UPGR
 
 machine: $(VENV)/.dev ## cold installs, Ansible and the container image on bare Debian; needs root (see CONTRIBUTING.md)
 	$(PYTHON) -m tests.machine
+
+pictures: deps $(VENV)/.dev ## draw the README's pictures anew, from a real page and real query results; takes a minute
+	$(PYTHON) -m tests.pictures docs
 
 grafana-import: $(VENV)/.made ## import the dashboards: GRAFANA_URL=https://… GRAFANA_TOKEN_FILE=/path/of/token
 	@$(PYTHON) grafana/upload.py '$(GRAFANA_URL)' '$(GRAFANA_TOKEN_FILE)'

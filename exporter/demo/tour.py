@@ -40,6 +40,7 @@ _PORTS = 65536
 TEXT = """\
 A simulated booking app writes {rate:g} records per second, and booking-exporter follows its log.
 
+  status page    {base}/ (for people: open it in a browser)
   metrics        {base}/metrics
   healthy        {base}/-/healthy
   ready          {base}/-/ready
