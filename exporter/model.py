@@ -8,7 +8,8 @@ only inside `Match` values; the ledger keeps nothing of them but keyed hashes (g
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from struct import Struct
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -272,6 +273,24 @@ class Sighting(NamedTuple):
     held: float
 
 
+SIGHTING: Final = Struct("<16sdd")
+"""How incidents stand in a page: hash, first sighting, and the time from which it is held (see `Sighting`)."""
+
+
+class IncidentPage(NamedTuple):
+    """What changed of the incidents, which have numbers in the order in which they came.
+
+    `entries` are those to add, as SIGHTING packs them, the first of which has the number `start`;
+    where one was there already, the later entry counts. `front` is the number of the oldest that
+    is held. `anew` tells that `entries` are all there are.
+    """
+
+    start: int
+    entries: bytes
+    front: int
+    anew: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What the ledger changed since its last commit, as absolute values (so a retry is harmless)."""
@@ -280,14 +299,18 @@ class Changes:
     histograms: Mapping[SeriesKey, HistogramValue]
     last_events: Mapping[str, float]
     minutes: Mapping[tuple[str, int], int | None]
-    incidents: Mapping[bytes, Sighting | None]
+    incidents: IncidentPage | None
     violations: Mapping[int, Violated | None]
     layers: Mapping[tuple[str, int], int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """The ledger as the state file holds it, to start from; all empty at the first start."""
+    """The ledger as the state file holds it, to start from; all empty at the first start.
+
+    `incidents` are in the order of their numbers, of which the first is `incident_front`; None where
+    they are not numbered, or not without a gap.
+    """
 
     counters: Mapping[SeriesKey, float]
     histograms: Mapping[SeriesKey, HistogramValue]
@@ -296,3 +319,4 @@ class LedgerState:
     incidents: Mapping[bytes, Sighting]
     violations: Mapping[int, Violated]
     layers: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    incident_front: int | None = field(default=None, compare=False)

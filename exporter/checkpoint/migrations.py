@@ -30,8 +30,18 @@ CREATE TABLE layer_minutes (
     PRIMARY KEY (layer, minute)
 ) STRICT, WITHOUT ROWID;
 """,
+    """\
+CREATE TABLE incident_pages (
+    number INTEGER PRIMARY KEY,
+    entries BLOB NOT NULL
+) STRICT;
+""",
 )
-"""The statements that lead from version 1 to 2 (rejections of each layer by minute), from 2 to 3 and so on."""
+"""The statements that lead from version 1 to 2 (rejections of each layer by minute), 3 (incidents in pages) and so on.
+
+Version 2 keeps incidents in the table `incidents`, which the first commit of version 3 empties: after a way back
+what is met again within 7 days counts as a new incident.
+"""
 
 VERSION = 1 + len(STEPS)
 """The version that this program writes."""

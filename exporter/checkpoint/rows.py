@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from exporter.model import FileRow, HistogramValue, LedgerState, Sighting, Violated
+from exporter.model import SIGHTING, FileRow, HistogramValue, LedgerState, Sighting, Violated
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from exporter.model import Changes, SeriesKey
+    from exporter.model import Changes, IncidentPage, SeriesKey
 
 KEY = "key"
 KEY_BYTES = 32
@@ -21,6 +22,7 @@ EXPOSED = "exposed"
 STATE_LOST = "state_lost"
 START_AT_END = "start_at_end"
 BOOT = "boot"
+FRONT = "incident_front"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def read(connection: sqlite3.Connection, *, created: bool, lost: bool) -> Loaded
     try:
         meta = dict(connection.execute("SELECT name, value FROM meta"))
         return Loaded(
-            ledger=_ledger(connection) if meta.get(COMMITTED) == "1" else None,
+            ledger=_ledger(connection, int(meta.get(FRONT, "0"))) if meta.get(COMMITTED) == "1" else None,
             files=tuple(_files(connection)),
             logs=frozenset(name for (name,) in connection.execute("SELECT name FROM logs")),
             key=_key(meta[KEY]),
@@ -126,14 +128,8 @@ def _write_groupings(connection: sqlite3.Connection, changes: Changes) -> None:
         " ON CONFLICT DO UPDATE SET number = excluded.number",
         ((*key, number) for key, number in changes.layers.items() if number is not None),
     )
-    connection.executemany(
-        "DELETE FROM incidents WHERE hash = ?", ((hashed,) for hashed, one in changes.incidents.items() if one is None)
-    )
-    connection.executemany(
-        "INSERT INTO incidents (hash, first, held) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET first = excluded.first, held = excluded.held",
-        ((hashed, one.first, one.held) for hashed, one in changes.incidents.items() if one is not None),
-    )
+    if changes.incidents is not None:
+        _write_incidents(connection, changes.incidents)
     connection.executemany(
         "DELETE FROM violations WHERE number = ?",
         ((number,) for number, one in changes.violations.items() if one is None),
@@ -145,7 +141,26 @@ def _write_groupings(connection: sqlite3.Connection, changes: Changes) -> None:
     )
 
 
-def _ledger(connection: sqlite3.Connection) -> LedgerState:
+def _write_incidents(connection: sqlite3.Connection, page: IncidentPage) -> None:
+    if page.anew:
+        connection.execute("DELETE FROM incident_pages")
+        connection.execute("DELETE FROM incidents")
+    else:
+        connection.execute(
+            "DELETE FROM incident_pages WHERE number < (SELECT max(number) FROM incident_pages WHERE number <= ?)",
+            (page.front,),
+        )
+    if page.entries:
+        connection.execute(
+            "INSERT INTO incident_pages (number, entries) VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET entries = excluded.entries",
+            (page.start, page.entries),
+        )
+    connection.execute(META_UPSERT, (FRONT, str(page.front)))
+
+
+def _ledger(connection: sqlite3.Connection, front: int) -> LedgerState:
+    incidents, whole = _incidents(connection, front)
     return LedgerState(
         counters={
             (metric, _labels(labels)): value
@@ -157,10 +172,8 @@ def _ledger(connection: sqlite3.Connection) -> LedgerState:
             (kind, minute): number
             for kind, minute, number in connection.execute("SELECT kind, minute, number FROM minutes")
         },
-        incidents={
-            hashed: Sighting(first, held)
-            for hashed, first, held in connection.execute("SELECT hash, first, held FROM incidents")
-        },
+        incidents=incidents,
+        incident_front=front if whole else None,
         violations={
             number: Violated(hashed, role, time)
             for number, hashed, role, time in connection.execute("SELECT number, hash, role, time FROM violations")
@@ -169,9 +182,44 @@ def _ledger(connection: sqlite3.Connection) -> LedgerState:
     )
 
 
+def _incidents(connection: sqlite3.Connection, front: int) -> tuple[dict[bytes, Sighting], bool]:
+    """Return the incidents in their order, and whether they have the numbers from `front` on without a gap."""
+    incidents: dict[bytes, Sighting] = {}
+    expected = front
+    for number, entry in _entries(connection, front):
+        hashed, first, held = entry
+        if not (isfinite(first) and isfinite(held)):
+            raise ValueError("no times")
+        whole_so_far = expected == number and hashed not in incidents
+        expected = number + 1 if whole_so_far else -1
+        incidents.pop(hashed, None)
+        incidents[hashed] = Sighting(first, held)
+    # What version 2 or older wrote.
+    older = connection.execute("SELECT hash, first, held FROM incidents ORDER BY held").fetchall()
+    for hashed, first, held in older:
+        incidents.pop(hashed, None)
+        incidents[hashed] = Sighting(first, held)
+    return incidents, expected >= 0 and not older
+
+
+def _entries(connection: sqlite3.Connection, front: int) -> Iterator[tuple[int, tuple[bytes, float, float]]]:
+    if not _exists(connection, "incident_pages"):
+        return
+    for start, entries in connection.execute("SELECT number, entries FROM incident_pages ORDER BY number"):
+        if len(entries) % SIGHTING.size:
+            raise ValueError("no page of incidents")
+        for number, entry in enumerate(SIGHTING.iter_unpack(entries), start=start):
+            if number >= front:
+                yield number, entry
+
+
+def _exists(connection: sqlite3.Connection, table: str) -> bool:
+    """Tell whether a table is there: a state of an older version that is only looked at lacks those that came later."""
+    return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone() is not None
+
+
 def _layers(connection: sqlite3.Connection) -> dict[tuple[str, int], int]:
-    # A state of version 1 that is only looked at was not brought to version 2.
-    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'layer_minutes'").fetchone() is None:
+    if not _exists(connection, "layer_minutes"):
         return {}
     rows = connection.execute("SELECT layer, minute, number FROM layer_minutes")
     return {(layer, minute): number for layer, minute, number in rows}

@@ -2,6 +2,10 @@
 
 Identifiers are held as keyed hashes only. An incident is forgotten 7 days of event time after it
 was first seen, or earlier where 100,000 are held.
+
+Incidents come and go in one order, so each has a number, one higher than that of the one before.
+A commit writes those that came since the last one as one page, and the number of the oldest that is
+held: a log full of new incidents costs a few pages of the state, not a row for each.
 """
 
 from __future__ import annotations
@@ -9,8 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from exporter.ledger.changed import Changed
-from exporter.model import Sighting
+from exporter.model import SIGHTING, IncidentPage, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,23 +27,34 @@ LIMIT = 100_000
 class Incidents:
     """The known incidents, in the order in which they were first seen."""
 
-    def __init__(self, state: Mapping[bytes, Sighting], limit: int = LIMIT) -> None:
-        """Continue from `state`; at most `limit` are held."""
+    def __init__(self, state: Mapping[bytes, Sighting], front: int | None = None, limit: int = LIMIT) -> None:
+        """Continue from `state`; at most `limit` are held.
+
+        `front` is the number of the first in the state, where the others follow it without a gap.
+        Else the next commit writes all of them anew.
+        """
         # Nearly all are held since they were first seen: one time for each saves ten megabytes of a hundred thousand.
         self._first = {hashed: sighting.first for hashed, sighting in state.items()}
         self._later = {hashed: one.held for hashed, one in state.items() if one.held != one.first}
-        # A dict alone is slow to empty from its front, which is what pruning does.
-        self._order = deque(sorted(state, key=lambda hashed: state[hashed].held))
-        self._newest = state[self._order[-1]].held if self._order else float("-inf")
+        # A dict alone is slow to empty from its front.
+        self._order = deque(state if front is not None else sorted(state, key=lambda hashed: state[hashed].held))
+        self._newest = self._held(self._order[-1]) if self._order else float("-inf")
         self._limit = limit
-        self._changed: Changed[bytes] = Changed()
+        self._front = self._written_front = front or 0
+        self._again: dict[bytes, int] = {}
+        """The number of those that stand in the order more than once: only there they count."""
+        self._anew = front is None
+        self._fresh = [self._entry(hashed) for hashed in self._order] if self._anew else []
+        """What is not in the state yet, from a number on."""
+        self._fresh_from = self._front if self._anew else self._front + len(self._order)
+        self._handed = (0, self._front)
 
     def see(self, hashed: bytes, time: float, now: float) -> bool:
         """Note a sighting at the event time `time` (ahead of `now` it counts as now); True for a new incident."""
         when = min(time, now)
-        self._newest = max(self._newest, when)
-        while self._order and self._newest - self._held(self._order[0]) > SPAN:
-            self._forget_oldest()
+        if when > self._newest:
+            self._newest = when
+            self._forget_old()
         known = self._first.get(hashed)
         if known is None:
             first = when
@@ -49,45 +63,67 @@ class Incidents:
         else:
             # Files may be read in any order: the later of two incidents is the one remembered.
             first = max(when, known)
-            self._order.remove(hashed)
+            self._again[hashed] = self._front + len(self._order)
             self._later.pop(hashed, None)
-        self._changed.touch(hashed, held=known is not None)
         self._first[hashed] = first
         if first != self._newest:
             self._later[hashed] = self._newest
         self._order.append(hashed)
+        self._fresh.append(SIGHTING.pack(hashed, first, self._newest))
         return True
 
     def evict(self) -> int:
         """Forget the oldest beyond the limit and return how many these were."""
         excess = max(0, len(self._first) - self._limit)
-        for _ in range(excess):
+        while len(self._first) > self._limit:
             self._forget_oldest()
         return excess
 
-    def changes(self) -> dict[bytes, Sighting | None]:
-        """Return what changed since the last `committed`: sightings, None for forgotten incidents."""
-        return {
-            hashed: self._sighting(hashed) if hashed in self._first else None
-            for hashed in self._changed.hand_out(self._first)
-        }
+    def changes(self) -> IncidentPage | None:
+        """Return what changed since the last `committed`, None for nothing."""
+        gone = max(0, self._front - self._fresh_from)
+        self._handed = (len(self._fresh), self._front)
+        entries = b"".join(self._fresh[gone:])
+        if not entries and self._front == self._written_front and not self._anew:
+            return None
+        return IncidentPage(self._fresh_from + gone, entries, self._front, self._anew)
 
     def committed(self) -> None:
         """Note that what the last `changes` returned is in the state."""
-        self._changed.settle()
+        written, self._written_front = self._handed
+        del self._fresh[:written]
+        self._fresh_from += written
+        self._anew = False
+        self._handed = (0, self._written_front)
 
     def state(self) -> dict[bytes, Sighting]:
-        """Return all known incidents."""
-        return {hashed: self._sighting(hashed) for hashed in self._first}
+        """Return all known incidents, the oldest first."""
+        return {
+            hashed: Sighting(self._first[hashed], self._held(hashed))
+            for number, hashed in enumerate(self._order, start=self._front)
+            if self._again.get(hashed, number) == number
+        }
 
     def _held(self, hashed: bytes) -> float:
         return self._later.get(hashed, self._first[hashed])
 
-    def _sighting(self, hashed: bytes) -> Sighting:
-        return Sighting(self._first[hashed], self._held(hashed))
+    def _entry(self, hashed: bytes) -> bytes:
+        return SIGHTING.pack(hashed, self._first[hashed], self._held(hashed))
+
+    def _forget_old(self) -> None:
+        order = self._order
+        while order and (self._superseded() or self._newest - self._held(order[0]) > SPAN):
+            self._forget_oldest()
+
+    def _superseded(self) -> bool:
+        """Tell whether the first in the order stands there once more."""
+        return self._again.get(self._order[0], self._front) != self._front
 
     def _forget_oldest(self) -> None:
+        superseded = self._superseded()
         hashed = self._order.popleft()
-        self._changed.touch(hashed)
-        del self._first[hashed]
-        self._later.pop(hashed, None)
+        self._front += 1
+        if not superseded:
+            del self._first[hashed]
+            self._later.pop(hashed, None)
+            self._again.pop(hashed, None)

@@ -49,7 +49,7 @@ class Ledger:
         self._histograms = Histograms(catalogue, held.histograms)
         self._windows = Windows(held.minutes)
         self._layers = Windows(held.layers, LAYER.values or ())
-        self._incidents = Incidents(held.incidents)
+        self._incidents = Incidents(held.incidents, held.incident_front)
         self._grouping = Grouping(held.violations)
         self._last = dict(held.last_events)
         self._last_changed: Changed[str] = Changed()

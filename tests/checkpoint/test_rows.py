@@ -3,8 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.checkpoint.store import BOOT, EXPOSED, START_AT_END, Store
-from exporter.model import Changes
+import pytest
+
+from exporter.checkpoint.store import BOOT, EXPOSED, START_AT_END, StateError, Store
+from exporter.model import SIGHTING, Changes, IncidentPage
 from tests.support.states import FILE, LEDGER, NOTHING, SOMETHING, run_sql
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def test_what_is_gone_is_deleted(store: Store) -> None:
         {},
         {},
         {("created", 29_333_333): None},
-        {b"i" * 16: None},
+        IncidentPage(1, b"", 1, anew=False),
         {7: None, 8: None},
         {("layer4", 29_333_333): None},
     )
@@ -53,6 +55,53 @@ def test_what_is_gone_is_deleted(store: Store) -> None:
     assert loaded.ledger.layers == {("layer1", 29_333_333): 3}
     assert (loaded.ledger.incidents, loaded.ledger.violations) == ({}, {})
     assert [row.id for row in loaded.files] == [2]
+
+
+def incidents(store: Store) -> tuple[list[tuple[bytes, float, float]], int | None]:
+    ledger = store.load().ledger
+    assert ledger is not None
+    return [(hashed.rstrip(b"\0"), *one) for hashed, one in ledger.incidents.items()], ledger.incident_front
+
+
+def page(start: int, names: str, front: int, *, anew: bool = False) -> Changes:
+    entries = b"".join(SIGHTING.pack(name.encode(), float(start), float(start)) for name in names)
+    return replace(NOTHING, incidents=IncidentPage(start, entries, front, anew))
+
+
+def test_pages_of_incidents(store: Store) -> None:
+    """Incidents come back in their order, without those before the front; pages of which none is held are deleted."""
+    for changes in (page(0, "ab", 0), page(2, "cde", 0), page(5, "f", 3)):
+        for _ in range(2):  # the same may be tried again
+            store.commit(changes, [], [], {})
+    assert incidents(store) == ([(b"d", 2.0, 2.0), (b"e", 2.0, 2.0), (b"f", 5.0, 5.0)], 3)
+    assert store._connection.execute("SELECT number FROM incident_pages").fetchall() == [(2,), (5,)]
+    store.commit(page(6, "", 6), [], [], {})
+    assert incidents(store) == ([], 6)
+
+
+def test_of_an_incident_that_stands_twice_the_later_counts(store: Store) -> None:
+    """It is the last in the order, and the numbers have a gap."""
+    store.commit(page(0, "abc", 0), [], [], {})
+    store.commit(page(3, "b", 0), [], [], {})
+    assert incidents(store) == ([(b"a", 0.0, 0.0), (b"c", 0.0, 0.0), (b"b", 3.0, 3.0)], None)
+
+
+def test_incidents_of_version_2_are_moved(store: Store, path: Path) -> None:
+    """What an older version wrote is read, and replaced by a page of all."""
+    run_sql(path, "INSERT INTO incidents VALUES (x'62', 5.0, 6.0), (x'61', 4.0, 5.0);")
+    store.commit(page(0, "c", 0), [], [], {})
+    assert incidents(store) == ([(b"c", 0.0, 0.0), (b"a", 4.0, 5.0), (b"b", 5.0, 6.0)], None)
+    store.commit(page(0, "cab", 0, anew=True), [], [], {})
+    assert [name for name, _, _ in incidents(store)[0]] == [b"c", b"a", b"b"]
+    assert store._connection.execute("SELECT count(*) FROM incidents").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("entries", [b"x" * 31, *(SIGHTING.pack(b"x", 1.0, float(bad)) for bad in ("nan", "inf"))])
+def test_a_damaged_page(store: Store, entries: bytes) -> None:
+    """A page that no daemon wrote is a damaged state."""
+    store.commit(replace(NOTHING, incidents=IncidentPage(0, entries, 0, anew=False)), [], [], {})
+    with pytest.raises(StateError, match="is damaged"):
+        store.load()
 
 
 def test_the_first_start_is_known_until_the_first_commit(store: Store, path: Path) -> None:

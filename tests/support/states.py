@@ -8,20 +8,20 @@ import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from exporter.model import Changes, FileRow, HistogramValue, LedgerState, Sighting, Violated
+from exporter.model import SIGHTING, Changes, FileRow, HistogramValue, IncidentPage, LedgerState, Sighting, Violated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NOTHING = Changes({}, {}, {}, {}, {}, {})
+NOTHING = Changes({}, {}, {}, {}, None, {})
 
 SOMETHING = Changes(
     counters={("c_total", ("a", "quoted \" '; and é")): 3.0, ("d_total", ()): 0.5},
     histograms={("h_seconds", ()): HistogramValue((1, 0, 2), 7.25, (0.5, 1.0))},
     last_events={"stale_booking": 1_760_000_000.25},
     minutes={("rejections", 29_333_333): 4, ("created", 29_333_333): 9},
-    incidents={b"i" * 16: Sighting(1_760_000_000.0, 1_760_000_001.0)},
+    incidents=IncidentPage(0, SIGHTING.pack(b"i" * 16, 1_760_000_000.0, 1_760_000_001.0), 0, anew=False),
     violations={7: Violated(b"v" * 16, "report", 1_760_000_000.0)},
     layers={("layer1", 29_333_333): 3, ("layer4", 29_333_333): 1},
 )
