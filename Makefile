@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench benchdb check deps docs build lock machine pictures grafana-import clean
+.PHONY: help run test torture fuzz bench benchdb check deps docs build lock audit machine pictures grafana-import clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -109,6 +109,11 @@ lock: $(VENV)/.dev ## lock what the service is installed from, with hashes; UPGR
 	$(COMPILE) --extra mysql --extra postgresql pyproject.toml --output-file deploy/requirements.lock
 	$(PYTHON) -c 'import tomllib; [print(one) for one in tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"]]' \
 		| $(COMPILE) - --output-file deploy/build.lock
+
+audit: $(VENV)/.dev ## ask PyPI's advisories about every locked package; fails where one is vulnerable or PyPI is not in reach
+	$(PIP) install --editable '.[dev,audit]'
+	$(VENV)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		-r deploy/requirements.lock -r deploy/build.lock
 
 machine: $(VENV)/.dev ## cold installs, Ansible and the container image on bare Debian; needs root (see CONTRIBUTING.md)
 	$(PYTHON) -m tests.machine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -299,3 +300,20 @@ def test_config_hash_tells_settings_apart(tmp_path: Path) -> None:
     assert config_hash(settings) == 2340210700
     changed = load_text(tmp_path, EXAMPLE.replace("testing", "test"))
     assert config_hash(changed) != config_hash(settings)
+
+
+@pytest.mark.parametrize(
+    "where", ["logs: *a39", "logs: [{name: a, paths: *a39}]", "events: {files: *a39}", "listen: *a39"]
+)
+def test_aliases_of_aliases(tmp_path: Path, where: str) -> None:
+    """Aliases that stand for more values than there are atoms are refused like any wrong value, at once."""
+    file = tmp_path / "bomb.yaml"
+    rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    rows += [f"a{row}: &a{row} [{', '.join([f'*a{row - 1}'] * 9)}]" for row in range(1, 40)]
+    merged = [f"m{row}: &m{row} {{<<: [*m{row - 1}, *m{row - 1}, *m{row - 1}]}}" for row in range(1, 40)]
+    file.write_text("\n".join([*rows, "m0: &m0 {k: 1}", *merged, where]) + "\n")
+    began = time.process_time()
+    with pytest.raises(ConfigError) as caught:
+        load(file, {}, Overrides())
+    assert time.process_time() - began < 2
+    assert sum(len(one) for one in caught.value.problems) < 100_000

@@ -129,6 +129,19 @@ def test_a_database_that_is_down(file: SqliteFile, told: pytest.LogCaptureFixtur
     assert lines(told) == [("INFO", None, None)]
 
 
+def test_no_word_of_an_error_is_told(file: SqliteFile, told: pytest.LogCaptureFixture) -> None:
+    """What the server says of a failure, and the statement, stay out of our log: a row's values may stand in both."""
+    file.reset()
+    fake = Fake(file)
+    with file.engine().connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE appointments RENAME TO erika_mustermann")
+    fake.after(0)
+    text = "".join(f"{one.getMessage()} {vars(one)}" for one in told.records)
+    assert "'query': 'totals'" in text
+    for word in ("no such table", "SELECT", "OperationalError", str(file.path), "erika_mustermann"):
+        assert word not in text
+
+
 def test_down_at_the_start(file: SqliteFile, told: pytest.LogCaptureFixture) -> None:
     """All queries are tried again with the most frequent one, also those that are asked seldom."""
     fake = Fake(file)
