@@ -195,7 +195,7 @@ def _database(moment: Moment) -> Iterator[Problem]:
         yield Problem(
             "critical",
             "The app's database is not reached.",
-            f"{CHECK} says whether network, password or privileges are the cause. Logs are counted all the same.",
+            f"{CHECK} says whether network, password or privileges are the cause. Counting the logs does not need it.",
             "BookingDatabaseDown",
         )
         return
