@@ -4,7 +4,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench benchdb check deps docs build lock audit machine pictures grafana-import clean
+.PHONY: help run test torture hunt fuzz bench benchdb check deps docs build lock audit machine pictures grafana-import clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -79,6 +79,9 @@ fuzz: $(VENV)/.dev ## search ten times as long as the tests, then SECONDS (60) e
 	$(PYTHON) -m tests.fuzz.fuzz_records -max_total_time=$(SECONDS) -max_len=4096 -artifact_prefix=var/fuzz/ \
 		-print_final_stats=1 var/fuzz tests/fuzz/corpus
 	$(PYTHON) -m tests.native.test_hostile $(SECONDS) $(SEED)
+
+hunt: $(VENV)/.dev ## look for sequences of writes, rotations and crashes that are counted wrong, for SECONDS (60)
+	$(PYTHON) -m tests.model.hunt --seconds $(SECONDS) --seed $(SEED)
 
 torture: deps $(VENV)/.dev ## kill the daemon at KILLS moments beside a live writer and compare all counts; takes 20 minutes
 	$(PYTHON) -m tests.torture --kills $(KILLS) --records $(RECORDS) --rotations $(ROTATIONS) --seed $(SEED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,9 +47,9 @@ def definitions() -> EventSet:
         return load_events(read_sources((path,), builtin=False))
 
 
-def render(number: int, shape: str, size: int) -> bytes:
-    """Return the record with this number in one of `SHAPES`, of at least `size` bytes."""
-    head = f"[2025-10-09 10:53:20] production.INFO: Item {number:03};"
+def render(number: int, shape: str, size: int, now: float) -> bytes:
+    """Return the record with this number in one of `SHAPES`, of at least `size` bytes, written at `now`."""
+    head = f"[{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S}] production.INFO: Item {number:03};"
     room = max(0, size - len(head) - 20)
     filler = "".join(f"{number:03}.{at:03} " for at in range(0, room, 8))[:room]  # 256 bytes of it occur once
     return (head + SHAPES[shape].format(filler=filler)).encode()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import time
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
@@ -17,7 +15,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from exporter.loop import REFRESH_INTERVAL
@@ -30,6 +27,8 @@ if TYPE_CHECKING:
 
 SHAPE = st.tuples(st.sampled_from(sorted(SHAPES)), st.sampled_from([0, 90, 300, 700, 5000]))
 PART = st.floats(0.01, 0.99)
+WHICH = st.integers(0, 11)
+"""Which of several files, counted around."""
 SECONDS = st.sampled_from([0.0, 0.02, 0.2, 0.6, 2.0, 6.0])
 
 
@@ -96,10 +95,10 @@ class Following(RuleBasedStateMachine):
         self.world.append(self.world.open(), shapes, cut)
 
     @precondition(lambda self: self.room() and any(body is not self.world.body for body in self.world.workers))
-    @rule(shapes=st.lists(SHAPE, min_size=1, max_size=3), cut=st.none() | PART, data=st.data())
-    def write_to_an_old_file(self, shapes: list[tuple[str, int]], cut: float | None, data: st.DataObject) -> None:
+    @rule(shapes=st.lists(SHAPE, min_size=1, max_size=3), cut=st.none() | PART, which=WHICH)
+    def write_to_an_old_file(self, shapes: list[tuple[str, int]], cut: float | None, which: int) -> None:
         old = [body for body in self.world.workers if body is not self.world.body]
-        self.world.append(old[data.draw(st.integers(0, len(old) - 1))], shapes, cut)
+        self.world.append(old[which % len(old)], shapes, cut)
 
     @precondition(lambda self: any(body.piece for body in self.world.workers))
     @rule()
@@ -151,16 +150,16 @@ class Following(RuleBasedStateMachine):
         return [body for body in self.world.bodies if body.place and body.place != self.world.log]
 
     @precondition(lambda self: any(not body.packed for body in self.others()))
-    @rule(data=st.data())
-    def compress(self, data: st.DataObject) -> None:
+    @rule(which=WHICH)
+    def compress(self, which: int) -> None:
         plain = [body for body in self.others() if not body.packed]
-        self.world.pack(plain[data.draw(st.integers(0, len(plain) - 1))])
+        self.world.pack(plain[which % len(plain)])
 
     @precondition(lambda self: bool(self.others()))
-    @rule(data=st.data())
-    def delete_an_old_file(self, data: st.DataObject) -> None:
+    @rule(which=WHICH)
+    def delete_an_old_file(self, which: int) -> None:
         old = self.others()
-        self.world.remove(old[data.draw(st.integers(0, len(old) - 1))])
+        self.world.remove(old[which % len(old)])
 
     @rule()
     def deploy(self) -> None:
@@ -237,7 +236,7 @@ class Following(RuleBasedStateMachine):
         lost = sum(world.sizes[number] for number in (allowed - shown) | world.torn)
         told = sum(value for name, value in losses.items() if name.startswith("possible_loss_bytes"))
         assert told <= lost, (told, lost, losses)
-        assert world.destroyed or not losses, losses
+        assert world.destroyed or world.doubtful or not losses, losses
         unseen = world.noticed.keys() - shown
         assert losses or not unseen, unseen
 
@@ -252,26 +251,11 @@ class Following(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
 
-THOROUGH = "MODEL_SECONDS" in os.environ
-"""`MODEL_SECONDS=1200 pytest tests/model` goes on for so long, with longer sequences."""
-
 TestFollowing = Following.TestCase
 TestFollowing.settings = settings(
     max_examples=20,
-    stateful_step_count=50 if THOROUGH else 25,
-    derandomize=not THOROUGH,
+    stateful_step_count=25,
+    derandomize=True,  # `make hunt` looks for what is not known yet
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-
-
-if THOROUGH:
-
-    def test_for_a_given_time() -> None:
-        """As long as MODEL_SECONDS says, no sequence is found that loses a record or counts one twice."""
-        end = time.monotonic() + float(os.environ["MODEL_SECONDS"])
-        rounds = 0
-        while time.monotonic() < end:
-            run_state_machine_as_test(Following, settings=TestFollowing.settings)
-            rounds += 1
-        assert rounds

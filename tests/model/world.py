@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from tests.model.ledger import FIRST, render
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 HOLD = 48 * 3600.0
 UNLINKED_QUIET = 600.0
+TIME = re.compile(rb"^\[(.{19})\] production.INFO", re.MULTILINE)
+SURE = 256
+"""Fewer bytes than these prove nothing."""
 
 
 @dataclass(eq=False)
@@ -58,6 +63,7 @@ class World:
         self.strangers: set[int] = set()
         self.noticed: dict[int, Body] = {}
         self.destroyed = False
+        self.doubtful = False
         self.shown: set[int] = set()
         self.now = 0.0
         self.active: Path | None = None
@@ -135,7 +141,7 @@ class World:
             body.piece = None
         for shape, size in shapes:
             number = len(self.sizes)
-            data = render(number, shape, max(size, 0 if body.data or done else FIRST))
+            data = render(number, shape, max(size, 0 if body.data or done else FIRST), self.now)
             self.sizes[number] = len(data)
             out += data
             done.append((number, len(body.data) + len(out)))
@@ -284,6 +290,7 @@ class World:
     def looked(self, shown: set[int], *, committed: bool) -> None:
         """Take note that the daemon looked at everything, and of what it has published since."""
         self.published(shown)
+        self.doubtful = self.doubtful or self._part_in_one_second()
         for body in self.bodies:
             if body.place is not None and not (
                 (self.sighted(body) and not body.packed) or body.known or self._traceable(body.place)
@@ -308,6 +315,14 @@ class World:
                 body.copied = False
         if committed:
             self.save()
+
+    def _part_in_one_second(self) -> bool:
+        """Tell whether two files share a beginning of one second, which the daemon cannot know to be copied."""
+        for one, other in combinations([body.data for body in self.bodies], 2):
+            shared = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+            if shared >= SURE and len(set(TIME.findall(one[:shared]))) == 1:
+                return True
+        return False
 
     def _finished(self, body: Body) -> bool:
         """Tell whether a file is gone that nobody held, and was idle for so long that its end is no loss."""
