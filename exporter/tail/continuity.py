@@ -17,6 +17,7 @@ from exporter.tail.follow import UNREAD
 from exporter.tail.heirs import Heirs
 from exporter.tail.inflate import InflatedFile
 from exporter.tail.neighbours import PATIENCE, Gap, Unreadable, generation
+from exporter.tail.parting import proves_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +75,7 @@ class Continuity:
         if stat.size == tail.position == tail.size and stat.modified == tail.modified:
             return False
         # Compared before its size is believed: what other content has grown to is no loss of this one.
-        if not (tail.fresh or tail.intact(stat)):
+        if not tail.intact(stat):
             self.replaced(tail, now, "truncated" if stat.size < tail.position else "overwritten")
             return False
         if (tail.fresh or tail.state == "copy") and not self._classify(tail, stat, now):
@@ -83,11 +84,15 @@ class Continuity:
         return stat.size > tail.position
 
     def compare(self, tail: Tail, now: float) -> None:
-        """Find out whether a fresh file holds what was read elsewhere; leave it fresh if not. Raises ReadError."""
-        if tail.fresh and tail.file is not None:
+        """Find out whether a fresh file is a log, and holds what was read elsewhere; leave it fresh if it is new.
+
+        Raises ReadError.
+        """
+        if tail.fresh and tail.file is not None and not self.refuse(tail):
             stat = tail.file.stat()
             if stat.size >= fingerprint.CERTAIN:
                 self._classify(tail, stat, now, others_read=False)
+                tail.recognise()
 
     def verify(self, tail: Tail, now: float) -> bool:
         """After a read: tell whether it came from the content we know. Raises ReadError."""
@@ -183,11 +188,11 @@ class Continuity:
             kinship.reopen(known)
         if known.file is None:
             return self._relate_to_released(tail, stat, known)
-        if not kinship.intact(known):
+        if not kinship.intact(known) and self.replaced(known, now, "truncated"):
             # Truncated, and not looked at since: its copy takes its place before it is read as new.
-            self.replaced(known, now, "truncated")
-            if not tail.fresh and tail.state != "copy":
-                return True
+            data = tail.file.head() if tail.file is not None else b""
+            found = not tail.fresh and tail.state != "copy"
+            return found or self._relate(tail, stat, data, now, others_read=others_read)
         common = kinship.common_length(tail, known)
         if common is None or common < tail.position:
             return False
@@ -195,9 +200,14 @@ class Continuity:
             # It holds all of the known one and more: it goes on with the record that is open there.
             if known.position == common:
                 self._exchange(tail, known)
-                return True
-            if not others_read:
-                return False
+            return known.position == common or (others_read and self._part(tail, stat, common))
+        return self._part(tail, stat, common)
+
+    def _part(self, tail: Tail, stat: FileStat, common: int) -> bool:
+        """Read a file from where it parts from its original on, if it does; always true. Raises ReadError."""
+        if common < stat.size and tail.file is not None and not proves_copy(tail.file, common):
+            # Or both were written alike in one second: then what this one began with is not counted.
+            self._followed.loss(tail, "replaced", 0)
         self.begin_at(tail, common)
         tail.state = "copy" if common == stat.size else _apart(tail)
         return True
@@ -247,9 +257,11 @@ class Continuity:
             self._followed.rotation(tail, "truncated")
             if heir is None:
                 self._followed.loss(tail, cause, tail.unread)
-                self._followed.remember(tail)
-            # Whatever was copied and truncated in turn after the content we know came after its copy.
-            self.find_between(tail, tail.grown if heir is None else heir.modified, now, told=heir is None)
+                self._followed.remember(tail, now)
+            # Whatever was copied and truncated in turn came after its copy, or before it where nothing was read yet.
+            since = tail.begun if tail.fresh else tail.grown
+            since = since - GRAIN if tail.fresh or heir is None else heir.modified
+            self.find_between(tail, since, now, told=heir is None)
         tail.restart()
         tail.size = 0
         tail.grown = tail.begun = now
@@ -277,12 +289,15 @@ class Continuity:
 
     def _fill(self, gap: Gap, now: float) -> None:
         tail, met = gap.tail, set[str]()
+        for unread in self._followed.tails:
+            unread.recognise()
         unseen = self._unseen(gap, met, now)
         try:
             for stat, file in self._neighbours.written_since(tail.log, gap.path, gap.since, unseen, now):
                 self._followed.take_up((stat.device, stat.inode))
                 found = self._followed.add(tail.log, stat, file, now)
                 found.state = "rotated"
+                found.recognise()
                 if stat.path not in met:
                     self._followed.rotation(found, "renamed")
                 self.moved = True

@@ -38,7 +38,10 @@ class Sightings:
 
 @dataclass(slots=True)
 class Beside:
-    """The files beside one, newest first; `errors` are paths that cannot be looked at, with their causes."""
+    """The files beside one, newest first, of equal times by name.
+
+    `errors` are paths that cannot be looked at, with their causes.
+    """
 
     files: list[FileStat] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -150,6 +153,6 @@ def _list_beside(path: str, globs: Iterable[str]) -> Beside:
             continue
         if stat is not None:
             found.files.append(stat)
-    found.files.sort(key=lambda stat: stat.modified, reverse=True)
+    found.files.sort(key=lambda stat: (-stat.modified, stat.path))
     del found.files[BESIDE_LIMIT:]
     return found

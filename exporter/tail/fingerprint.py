@@ -47,6 +47,13 @@ def agrees(known: bytes, data: bytes) -> bool:
     return known.startswith(head(data))
 
 
+def alike(known: bytes, data: bytes) -> bool:
+    """Tell whether a file begins with `data` like the head `known`, as far as identifies: they may part behind it."""
+    count = 1 + SPANS.index(CERTAIN)
+    mine = head(data[:CERTAIN])
+    return len(mine) == count * _SIZE and known.startswith(mine)
+
+
 def tail(data: bytes) -> bytes:
     """Return the hash of `data`, the up to 256 bytes before a position; empty for no bytes."""
     return _hash(data) if data else b""

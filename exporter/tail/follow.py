@@ -103,7 +103,7 @@ class Tail:
             size=self.size,
             head=self.head,
             tail=self.tail,
-            grown=self.grown,
+            grown=self.begun if self.fresh else self.grown,  # since when what is not read yet may have come and gone
             seen=self.seen,
             state=self.state,
         )
@@ -118,6 +118,11 @@ class Tail:
         """Bytes known to be there and not evaluated."""
         return 0 if self.state in UNREAD or self.state == "copy" else max(0, self.size - self.position)
 
+    @property
+    def certain(self) -> bool:
+        """Whether its content can be told from others': by its head, also of a file that is not read yet."""
+        return fingerprint.head_span(self.head) >= fingerprint.CERTAIN
+
     def stems_from(self, other: Tail) -> bool:
         """Tell by its name whether this file may have been at the path of `other` before it was rotated."""
         return self is not other and self.log == other.log and self.path.startswith(other.path)
@@ -128,6 +133,11 @@ class Tail:
             self.path, self.device, self.inode = stat.path, stat.device, stat.inode
             self.dirty = True
         self.seen = now
+
+    def vacate(self) -> None:
+        """Note that the file's inode is another's by now: only its content can tell where it is."""
+        self.device = self.inode = 0  # no file has these
+        self.dirty = True
 
     def grow(self, stat: FileStat, now: float) -> None:
         """Take over the file's present size."""
@@ -155,6 +165,13 @@ class Tail:
             and self.file is not None
             and self.file.holds(self.head, self.tail, self.position)
         )
+
+    def recognise(self) -> None:
+        """Take the head of an open file that is not read yet, if it still begins as it did. Raises ReadError."""
+        if self.fresh and self.file is not None:
+            head = fingerprint.head(self.file.head())
+            if head != self.head and head.startswith(self.head):
+                self.head, self.dirty = head, True
 
     def probe(self, block: bytearray, length: int) -> None:
         """Take the fingerprint that holds once `block[:length]`, just read from `self.start`, is evaluated.

@@ -38,13 +38,13 @@ class Followed:
         self.tails.append(tail)
         return tail
 
-    def remember(self, lost: Tail) -> None:
-        """Keep what identifies content that is gone, read up to where it was: copies of it may be left.
+    def remember(self, lost: Tail, now: float) -> None:
+        """Keep what identifies content that is found to be gone, read up to where it was: copies of it may be left.
 
         No file has the device and inode 0. Content that cannot be told from other is not kept.
         """
         if lost.position >= fingerprint.CERTAIN:
-            kept = Tail(self._next, lost.log, lost.path, 0, 0, state="missing", grown=lost.grown, seen=lost.seen)
+            kept = Tail(self._next, lost.log, lost.path, 0, 0, state="missing", grown=lost.grown, seen=now)
             self._next += 1
             kept.continue_from(lost)
             kept.size = lost.position
@@ -65,9 +65,25 @@ class Followed:
         """Return the file with this device and inode."""
         return next((tail for tail in self.tails if tail.key == key), None)
 
-    def vacant_since(self, tail: Tail, now: float) -> float:
-        """Return when the file that was rotated from the path of `tail` last was last seen there; `now` without one."""
-        return max((other.seen for other in self.tails if other.state in LEFT and other.stems_from(tail)), default=now)
+    def vacant_since(self, tail: Tail, looked: float) -> float:
+        """Return when the file that was rotated from the path of `tail` was last seen there.
+
+        Without one that is `looked`, when the path was looked at last, and nothing was there.
+        """
+        seen = (other.seen for other in self.tails if other.state in LEFT and other.stems_from(tail))
+        return max(seen, default=looked)
+
+    def holds(self, key: tuple[int, int]) -> bool:
+        """Tell whether the file with this device and inode is open here."""
+        return any(tail.key == key and tail.file is not None for tail in self.tails)
+
+    def lost_with(self, tail: Tail) -> int:
+        """Return how many unread bytes are lost for certain with a file: none if it may have been a copy of another."""
+        alike = (other.head.startswith(tail.head) or tail.head.startswith(other.head) for other in self._others(tail))
+        return 0 if tail.fresh and any(alike) else tail.unread
+
+    def _others(self, tail: Tail) -> Iterable[Tail]:
+        return (other for other in self.tails if other is not tail and other.head)
 
     def rotation(self, tail: Tail, kind: str) -> None:
         """Count a rotation."""

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from exporter.tail import kinship
 from exporter.tail.files import ReadError
+from exporter.tail.follow import UNREAD
 from exporter.tail.neighbours import Unreadable
 
 if TYPE_CHECKING:
+    from exporter.tail.files import FileStat, OpenFile
     from exporter.tail.follow import Tail
     from exporter.tail.followed import Followed
     from exporter.tail.neighbours import Found, Neighbours
@@ -40,7 +42,7 @@ class Heirs:
         if known is not None:
             if found is not None:
                 found[1].close()
-            heir = self._take(known)
+            heir = self._take(known, now)
         elif found is not None:
             heir = self._follow(found, lost, now)
         elif failure is not None:
@@ -51,10 +53,18 @@ class Heirs:
         return heir
 
     def _beside(self, lost: Tail, now: float) -> tuple[Found | None, Unreadable | None]:
-        # What is not open may be gone, and its inode be that of the copy: its content decides.
-        held = {other.key for other in self._followed.tails if other.file is not None}
+        def counted(stat: FileStat, file: OpenFile) -> bool:
+            """Tell whether it is followed in its own right, though not open; its content decides, not its inode."""
+            return any(
+                other is not lost
+                and other.key == (stat.device, stat.inode)
+                and _in_its_own_right(other, lost, file)
+                and file.holds(other.head, other.tail, other.position)
+                for other in self._followed.tails
+            )
+
         try:
-            return self._neighbours.copy_of(lost, held, now), None
+            return self._neighbours.copy_of(lost, self._followed.holds, now, but=counted), None
         except Unreadable as error:
             if error.there:
                 raise
@@ -72,19 +82,19 @@ class Heirs:
         except (ReadError, Unreadable):
             return None  # what was found is one, whatever that would have been
 
-    def _take(self, known: Tail) -> Tail:
+    def _take(self, known: Tail, now: float) -> Tail:
         if known.file is not None:
-            stat = known.file.stat()
-            known.size, known.modified = stat.size, stat.modified
+            known.grow(known.file.stat(), now)
         return known
 
     def _follow(self, found: Found, lost: Tail, now: float) -> Tail:
-        """Follow what was found beside; what was known by its inode is gone, or was put aside unread."""
+        """Follow what was found beside; other content that was known by its inode is sought by what it was."""
         for other in list(self._followed.tails):
             if other is not lost and other.key == (found[0].device, found[0].inode):
-                if other.state in {"active", "rotated"}:
-                    self._followed.loss(other, "deleted", other.unread)
-                self._followed.drop(other)
+                if other.certain and not found[1].holds(other.head, other.tail, other.position):
+                    other.vacate()
+                else:
+                    self._followed.drop(other)
         heir = self._followed.add(lost.log, *found, lost.grown)
         heir.state = "rotated"
         heir.seen, heir.size = lost.seen, lost.size
@@ -96,3 +106,10 @@ class Heirs:
         missing = lost.size - heir.size
         if missing > 0 and heir.file is not None and not heir.file.inflated:
             self._followed.loss(lost, "truncated", missing)
+
+
+def _in_its_own_right(other: Tail, lost: Tail, file: OpenFile) -> bool:
+    """Tell whether what a file holds beyond `lost` counts in it already, where it still is what `other` says."""
+    if other.fresh or other.state == "copy":
+        return False
+    return other.state not in UNREAD or (other.position > 0 and file.extent() > lost.size)

@@ -76,7 +76,7 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
         and not other.fresh
         and other.position >= fingerprint.CERTAIN
         and other.state != "copy"
-        and fingerprint.agrees(other.head, data)
+        and fingerprint.alike(other.head, data)
     ]
     return sorted(known, key=lambda other: other.position, reverse=True)
 
@@ -95,7 +95,9 @@ def _shared(tail: Tail, known: Tail) -> float:
             return common_length(tail, known) or 0
     except Unreadable:
         return math.inf
-    return known.position if holds(tail, known) else 0
+    if holds(tail, known):
+        return known.position
+    return extent(tail) if tail.file is not None and early_copy(tail.file, known) else 0
 
 
 def common_length(tail: Tail, original: Tail) -> int | None:
@@ -142,7 +144,7 @@ def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
     """
     failed = False
     best: Tail | None = None
-    for other in tails if lost.position >= fingerprint.CERTAIN else ():
+    for other in tails if lost.certain else ():
         if other is not lost and (other.fresh or other.state == "copy"):
             try:
                 if holds(other, lost) and (best is None or extent(other) > extent(best)):
@@ -166,10 +168,10 @@ def met(file: OpenFile, tails: Iterable[Tail]) -> Meeting:
     "part" where it is taken for an early copy of one that is not; "" where it is new.
     """
     data = file.head()
-    known = [one for one in tails if one.position >= fingerprint.CERTAIN and fingerprint.agrees(one.head, data)]
+    known = [one for one in tails if fingerprint.alike(one.head, data)]
     if len(data) < fingerprint.CERTAIN or not known:
         return ""
-    if any(file.holds(one.head, one.tail, one.position) or _begins_open(file, one) for one in known):
+    if any((one.position and file.holds(one.head, one.tail, one.position)) or _begins_open(file, one) for one in known):
         return "all"
     return "part" if any(early_copy(file, one) for one in known) else ""
 
@@ -183,13 +185,13 @@ def _begins_open(file: OpenFile, known: Tail) -> bool:
 
 
 def early_copy(file: OpenFile, released: Tail) -> bool:
-    """Tell whether a file that begins like one that is not open any more is taken for an early copy of it.
+    """Tell whether a file that begins like what is gone from where it was read is taken for an early copy of it.
 
     A shorter one can be compared at its head only. What was copied early was written before the
     other grew last; what only begins alike, as one day's log like another's, was written after. A
-    compressed file is older than its time says while it is being made. Raises ReadError.
+    compressed file is older than its time says while it is being made. Raises Unreadable and ReadError.
     """
-    if released.file is not None or not fingerprint.agrees(released.head, file.head()):
+    if not released.position or intact(released) or not fingerprint.agrees(released.head, file.head()):
         return False
     if file.read(1, released.position - 1):
         return False

@@ -12,14 +12,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exporter.tail import fingerprint
 from exporter.tail.discover import beside
 from exporter.tail.files import ReadError, Vanished
 from exporter.tail.inflate import ContentError, open_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from collections.abc import Set as AbstractSet
 
     from exporter.tail.files import FileStat, OpenFile
     from exporter.tail.follow import Tail
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 
     Found = tuple[FileStat, OpenFile]
     Wanted = Callable[[FileStat, OpenFile], bool]
+    Held = Callable[[tuple[int, int]], bool]
 
 _SEARCHES: Final = 10
 """How often a file is sought again, where files were renamed during the search."""
@@ -82,15 +81,16 @@ class Neighbours:
         self._rotated = rotated
         self._names = {log: {Path(glob).name for glob in paths} for log, paths in globs.items()}
 
-    def copy_of(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
+    def copy_of(self, lost: Tail, held: Held, now: float, *, but: Wanted | None = None) -> Found | None:
         """Find the file that holds the content of `lost` up to its position, and open it. Raises Unreadable.
 
         That is the file itself, by its inode, else the one that holds most; among equals no compressed
-        one, whose original may still be there, and the newest. Files with a key in `held` are followed
-        already. Below 256 bytes only the same inode is taken.
+        one, whose original may still be there, and the newest. Files whose device and inode are `held` are
+        followed already; so is one that `but` tells, unless it is the file itself. Below 256 bytes, and for
+        a copy, whose content counts elsewhere, only the same inode is taken.
         """
         for _ in range(_SEARCHES):
-            found = self._search(lost, held, now)
+            found = self._search(lost, held, now, but)
             if found is not None:
                 return found
             if not self._moved:
@@ -99,16 +99,18 @@ class Neighbours:
             raise Unreadable
         return None
 
-    def _search(self, lost: Tail, held: AbstractSet[tuple[int, int]], now: float) -> Found | None:
+    def _search(self, lost: Tail, held: Held, now: float, but: Wanted | None) -> Found | None:
         best: Found | None = None
 
-        def holds_more(_: FileStat, file: OpenFile) -> bool:
-            return file.holds(lost.head, lost.tail, lost.position) and (
-                best is None or file.extent() > best[1].extent()
+        def holds_more(stat: FileStat, file: OpenFile) -> bool:
+            return (
+                file.holds(lost.head, lost.tail, lost.position)
+                and (best is None or file.extent() > best[1].extent())
+                and ((stat.device, stat.inode) == lost.key or but is None or not but(stat, file))
             )
 
-        certain = lost.position >= fingerprint.CERTAIN
-        candidates = [stat for stat in self._beside(lost.log, lost.path, now) if (stat.device, stat.inode) not in held]
+        certain = lost.certain and lost.state != "copy"
+        candidates = [stat for stat in self._beside(lost.log, lost.path, now) if not held((stat.device, stat.inode))]
         candidates.sort(key=lambda stat: ((stat.device, stat.inode) != lost.key, stat.path.endswith(".gz")))
         for stat in candidates:
             same = (stat.device, stat.inode) == lost.key

@@ -6,9 +6,10 @@ the original; from the parting on each is a file of its own.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from exporter.records.parse import HEADER, JSON_START, LIMIT
+from exporter.records.parse import HEADER, JSON_START, LIMIT, TIME
 from exporter.tail import fingerprint
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 WINDOW: Final = 1 << 16
 """Bytes before a point that are compared there: traces may be alike over more than a fingerprint's 256."""
+_TIMES: Final = re.compile(rb'^(?:\[(%b)\] |\{"message":.*"datetime":"(%b)")' % (TIME, TIME), re.MULTILINE)
+"""The times of records of either format."""
 _NEAR: Final = 256
 """Bytes in which a record's header ends; Monolog's channel has at most 64 here."""
 
@@ -47,6 +50,18 @@ def parting(one: OpenFile, other: OpenFile, end: int) -> int:
     mine, theirs = one.read(high - low, low), other.read(high - low, low)
     differing = (at for at, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b)
     return low + next(differing, min(len(mine), len(theirs)))
+
+
+def proves_copy(file: OpenFile, shared: int) -> bool:
+    """Tell whether the first `shared` bytes, which another file has too, must have been copied. Raises ReadError.
+
+    Records of two different times, or of one finer than a second, are written alike by nobody; those
+    of one second may be, by a loop beside a rotation.
+    """
+    start = max(0, shared - WINDOW)
+    data = file.read(min(shared, WINDOW), 0) + b"\n" + file.read(shared - start, start)
+    times = {found[1] or found[2] for found in _TIMES.finditer(data)}
+    return len(times) > 1 or any(b"." in time for time in times)
 
 
 def own_part(one: OpenFile, other: OpenFile, shared: int) -> int:

@@ -31,7 +31,7 @@ def pair(sightings: Iterable[tuple[str, FileStat]], tails: Iterable[Tail]) -> Pa
     The latter holds for files that are not open: over a reboot devices may be numbered anew.
     """
     tails = list(tails)
-    by_key = {tail.key: tail for tail in tails}
+    by_key = {tail.key: tail for tail in sorted(tails, key=lambda tail: tail.file is not None)}  # those open last
     result = Pairing()
     strangers = []
     for log, stat in sightings:
@@ -40,7 +40,8 @@ def pair(sightings: Iterable[tuple[str, FileStat]], tails: Iterable[Tail]) -> Pa
             strangers.append((log, stat))
         else:
             result.known.append((log, stat, tail))
-    left = [tail for tail in tails if by_key.get(tail.key) is tail]
+    paired = {id(tail) for _, _, tail in result.known}
+    left = [tail for tail in tails if id(tail) not in paired]
     by_place = {(tail.path, tail.inode): tail for tail in left if tail.file is None}
     for log, stat in strangers:
         tail = by_place.pop((stat.path, stat.inode), None)

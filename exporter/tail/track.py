@@ -6,7 +6,7 @@ counted through `report`, in the same transaction as the positions.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -65,13 +65,16 @@ class Tracker:
         self._report = report
         self._followed = Followed(tails, {log.name: log.rotated for log in logs}, self._count)
         self._troubles = Troubles(self._count, warn)
-        neighbours = Neighbours(self._followed.rotated, self._troubles, {log.name: log.paths for log in logs})
-        self.content = Continuity(self._followed, neighbours, partial(self._open, inflate=True), self._count, warn)
+        globs = {log.name: log.paths for log in logs}
+        self._neighbours = Neighbours(self._followed.rotated, self._troubles, globs)
+        opening = partial(self._open, inflate=True)
+        self.content = Continuity(self._followed, self._neighbours, opening, self._count, warn)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
         self._overdue: set[int] = set()
         self._at_end: dict[tuple[int, int], int] = {}
+        self._looked = max((tail.seen for tail in self.tails), default=0.0)
         self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
 
     def follow(self, logs: Sequence[LogSettings], *, met: AbstractSet[str], heirs: Mapping[str, str]) -> None:
@@ -147,6 +150,7 @@ class Tracker:
             if tail.log in first_met:  # at a later look, what lies beside a new name was written since the last
                 with self._guarded(tail, now):
                     self.content.pass_over(tail, now)
+        self._looked = now
         self.content.retry(now)
         for tail in [one for one in self.tails if one.fresh]:
             # Before anything is read: what a copy shares with its original is found while that is where both part.
@@ -180,7 +184,7 @@ class Tracker:
         gone = tail.state in {"missing", "unlinked"} and tail.file is None
         aside = tail.state in UNREAD and (stat.path, stat.modified) != (tail.path, tail.modified)
         if (gone or aside) and not self._same(tail, stat, now):
-            self._gone(tail)
+            self._gone(tail, now)
             self._unknown(log, stat, now)
             return
         if tail.log != log:
@@ -213,21 +217,21 @@ class Tracker:
             tail.modified = stat.modified
         return same
 
-    def _gone(self, tail: Tail) -> None:
+    def _gone(self, tail: Tail, now: float) -> None:
         """Give up a file that is gone for good; what content it had stays known, since copies of it may be left."""
         if tail.state == "unlinked" and tail.unread:
-            self._followed.loss(tail, "deleted", tail.unread)
+            self._followed.loss(tail, "deleted", self._followed.lost_with(tail))
         if tail.position < fingerprint.CERTAIN:
             self._followed.drop(tail)
             return
         tail.close()
-        tail.state, tail.size, tail.dirty = "missing", tail.position, True
-        tail.device = tail.inode = 0  # no file has these: its own may be another's by now
+        tail.state, tail.size, tail.seen = "missing", tail.position, now
+        tail.vacate()  # its inode may be another's by now
 
     def _reopen(self, tail: Tail, stat: FileStat, now: float) -> None:
         """Open a known file again, and go on where we were if its content is still the same."""
-        tail.file = self._open(tail.log, stat, now, inflate=not tail.fresh)
-        if tail.file is None or tail.fresh:
+        tail.file = self._open(tail.log, stat, now, inflate=not tail.fresh or tail.head != b"")
+        if tail.file is None or (tail.fresh and not tail.head):
             return
         if not tail.file.holds(tail.head, tail.tail, tail.position):
             size = tail.file.stat().size
@@ -265,7 +269,7 @@ class Tracker:
         if tail.log not in self._followed.rotated or tail.state == "missing":
             return
         if tail.state == "copy" and tail.file is None and now - tail.grown <= HOLD:
-            kinship.reopen(tail)  # its worker may go on with it
+            self._reopen_copy(tail, now)
         if tail.state in UNREAD or (tail.state == "copy" and tail.file is None):
             if not (tail.state == "compressed" and tail.position):
                 self._followed.drop(tail)
@@ -274,9 +278,21 @@ class Tracker:
         elif tail.file is not None:
             self._moved(tail, taken, now)
         elif tail.state == "unlinked":
-            self._gone(tail)
-        elif tail.state == "active" or tail.unread or not tail.judged or now - tail.grown <= HOLD:
+            with suppress(Unreadable):
+                if self.content.inherit(tail, now):
+                    self._followed.drop(tail)
+                else:
+                    self._gone(tail, now)
+        elif tail.state == "active" or tail.unread or not tail.judged or self._looked - tail.grown <= HOLD:
             self._search(tail, now)
+
+    def _reopen_copy(self, copy: Tail, now: float) -> None:
+        """Open a copy again that is out of sight, wherever it was moved: its worker may go on with it."""
+        with suppress(Unreadable):
+            found = self._neighbours.copy_of(copy, self._followed.holds, now)
+            if found is not None:
+                stat, copy.file = found
+                copy.place(stat, now)
 
     def _hidden(self, tail: Tail, now: float) -> bool:
         """Tell whether a file is out of sight only because its place cannot be looked at."""
@@ -328,8 +344,8 @@ class Tracker:
         if found:
             self._followed.drop(tail)
             return
-        if tail.unread or now - tail.grown < HOLD:
-            self._followed.loss(tail, "deleted", tail.unread)
+        if tail.unread or (tail.fresh and tail.certain) or self._looked - tail.grown < HOLD:
+            self._followed.loss(tail, "deleted", self._followed.lost_with(tail))
         tail.state, tail.dirty = "missing", True
 
     def _unknown(self, log: str, stat: FileStat, now: float) -> None:
@@ -343,7 +359,7 @@ class Tracker:
         if file is None:
             return
         tail = self._followed.add(log, stat, file, now)
-        tail.begun = self._followed.vacant_since(tail, now)
+        tail.begun = self._followed.vacant_since(tail, now if log in self._unmet else self._looked)
         end = self._at_end.pop(key, 0)
         if end:
             with self._guarded(tail, now):
@@ -355,7 +371,7 @@ class Tracker:
         for tail in list(self.tails):
             idle = now - max(tail.grown, tail.seen)
             if tail.state == "unlinked" and idle > UNLINKED_QUIET and (tail.judged or tail.id in self._overdue):
-                self._gone(tail)
+                self._gone(tail, now)
             elif tail.state == "unlinked" and idle > UNLINKED_QUIET:
                 self._overdue.add(tail.id)  # once more: that it was silent was not looked at, or commits fail
             elif idle > (HOLD if tail.state == "missing" and not tail.inode else FORGET):

@@ -38,9 +38,13 @@ def events() -> EventSet:
 
 
 def record(number: int, *, level: str = "INFO", message: str = "Public booking created", pad: int = 0) -> bytes:
-    """Return one complete record, an appointment from the public form unless `message` says something else."""
+    """Return one complete record, an appointment from the public form unless `message` says something else.
+
+    Its time is `number` seconds after the first one's, within an hour.
+    """
+    time = f"{10 + (53 * 60 + 20 + number % 3600) // 3600}:{(53 + (20 + number) // 60) % 60:02}:{(20 + number) % 60:02}"
     filler = ',"note":"' + "x" * pad + '"' if pad else ""
-    return f'[2025-10-09 10:53:20] production.{level}: {message} {{"appointment_id":{number}{filler}}} \n'.encode()
+    return f'[2025-10-09 {time}] production.{level}: {message} {{"appointment_id":{number}{filler}}} \n'.encode()
 
 
 def records(first: int, behind: int, *, pad: int = 0) -> bytes:

@@ -32,7 +32,7 @@ class Place:
 
     def found(self, *, held: bool = True, now: float = 0.0) -> str | None:
         """Return the name of the file that is found, which is closed again."""
-        found = self.neighbours.copy_of(self.lost, {self.lost.key} if held else set(), now)
+        found = self.neighbours.copy_of(self.lost, lambda key: held and key == self.lost.key, now)
         if found is None:
             return None
         found[1].close()

@@ -130,7 +130,7 @@ def test_copy_goes_on_when_its_original_is_truncated(wide: Stepper, logs: Path) 
 
 
 def test_copies_that_go(wide: Stepper, logs: Path) -> None:
-    """A copy that is deleted, or moved out of the glob, leaves nothing behind and is no loss."""
+    """A copy that is deleted leaves nothing behind, one that is moved out of the glob is known; neither is a loss."""
     log = logs / "laravel.log"
     append(log, records(0, 10))
     wide.settle()
@@ -144,8 +144,11 @@ def test_copies_that_go(wide: Stepper, logs: Path) -> None:
     assert sorted(wide.states().values()) == ["active", "copy"]
     wide.crash()
     wide.settle()
-    assert wide.states() == {"laravel.log": "active"}
+    assert wide.states() == {"laravel.log": "active", "b": "copy"}
     assert (wide.created(), wide.losses(), wide.rotations()) == (10, {}, {})
+    append(logs / "b", records(10, 12))
+    wide.settle()
+    assert (wide.created(), wide.losses()) == (12, {})
 
 
 def test_two_small_files_with_the_same_bytes(wide: Stepper, logs: Path) -> None:

@@ -31,7 +31,7 @@ def test_unlinked_file_is_released_after_ten_quiet_minutes(daemon: Stepper, logs
     assert daemon.created() == 12
     assert daemon.rotations() == {"deleted": 1}
     assert daemon.losses() == {}
-    daemon.step(48 * 3600)
+    daemon.step(48 * 3600 + 1)
     assert daemon.states() == {}
 
 

@@ -1,0 +1,246 @@
+"""Scenarios that the hunt over the state machine found (`make hunt`), in their shortest form.
+
+Each is played by the machine of `tests.model`, whose oracle compares every record at the end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.model.test_machine import Following
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ONE = [("context", 300)]
+DAYS = 50 * 3600.0
+
+
+@pytest.fixture
+def app() -> Iterator[Following]:
+    """Return an app, its files and a daemon; `settle` holds all counts to what was written."""
+    machine = Following()
+    yield machine
+    machine.broken = True  # `settle` was the test's own last step
+    machine.teardown()
+
+
+def test_compressed_copy_in_the_glob_of_what_was_not_read(app: Following) -> None:
+    """What was written and rotated while the log was known to be empty is read, though its gzip file is in the glob."""
+    app.begin(wide=True, archived=False, before=True, strange=False)
+    app.truncate()
+    app.settle()
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.restart()
+    app.compress(which=0)
+    app.settle()
+
+
+def test_unread_file_compressed_after_a_crash(app: Following) -> None:
+    """A file that was met and not read before a crash is known by its head, and read in its gzip file."""
+    app.begin(wide=True, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.6)
+    app.restart()
+    for _ in range(2):
+        app.rename(dated=False)
+        app.write(shapes=ONE, cut=None)
+    app.step(seconds=6.0)
+    app.crash()
+    app.compress(which=0)
+    app.compress(which=0)
+    app.settle()
+
+
+def test_two_copies_of_which_the_first_is_gone(app: Following) -> None:
+    """Of two rotations between two looks the second is read, though the copy of the first was deleted."""
+    app.begin(wide=False, archived=False, before=False, strange=True)
+    app.copytruncate(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.delete_an_old_file(which=1)
+    app.settle()
+
+
+def test_two_rotations_of_what_was_not_read(app: Following) -> None:
+    """Both generations that came to a log's place between two looks and before it was read are read."""
+    app.begin(wide=False, archived=False, before=False, strange=True)
+    app.copytruncate(dated=False)
+    app.step(seconds=0.6)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=0)
+    for _ in range(2):
+        app.write(shapes=ONE, cut=None)
+        app.copytruncate(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.6)
+    app.crash()
+    app.copytruncate(dated=False)
+    app.settle()
+
+
+def test_early_copy_in_a_folder_that_leaves_sight(app: Following) -> None:
+    """A copy of the beginning of what was truncated adds nothing, though both are seen after days, out of sight."""
+    app.begin(wide=False, archived=False, before=False, strange=True)
+    app.copy()
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.0)
+    app.truncate()
+    app.advance(seconds=DAYS)
+    app.deploy()
+    app.settle()
+
+
+def test_rotated_into_an_archive_before_its_release_was_seen(app: Following) -> None:
+    """What a new release's log held before it was rotated into a folder for copies is read, though never seen there."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.copy()
+    app.delete(grow=True)
+    app.settle()
+    app.write(shapes=ONE, cut=None)
+    app.crash()
+    app.deploy()
+    app.step(seconds=0.6)
+    app.write(shapes=ONE, cut=None)
+    app.rename(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.crash()
+    app.settle()
+
+
+def test_copy_of_a_deleted_file_after_days_off(app: Following) -> None:
+    """What was unlinked before days without a daemon is still known when it is missed, so its copy adds nothing."""
+    app.begin(wide=False, archived=False, before=False, strange=True)
+    app.copy()
+    app.delete(grow=False)
+    app.step(seconds=0.6)
+    app.restart()
+    app.write(shapes=ONE, cut=None)
+    app.advance(seconds=DAYS)
+    app.settle()
+
+
+def test_rotations_while_commits_fail_and_over_a_restart(app: Following) -> None:
+    """Since when unread content may have come and gone is remembered, so a generation before it is read."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.disk_full(failing=True)
+    app.copytruncate(dated=False)
+    app.step(seconds=0.02)
+    app.disk_full(failing=False)
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.2)
+    app.restart()
+    app.settle()
+
+
+def test_copy_moved_out_of_the_glob_that_grows_after_a_restart(app: Following) -> None:
+    """What a worker writes to a copy is read over a restart, wherever the copy was moved."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.step(seconds=0.6)
+    app.write(shapes=ONE, cut=None)
+    app.copy()
+    app.rename(dated=False)
+    app.settle()
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=0)
+    app.restart()
+    app.settle()
+
+
+def test_crash_before_a_compressed_generation_is_read(app: Following) -> None:
+    """A gzip file that was found to hold an unseen generation is read as that after a crash, too."""
+    app.begin(wide=True, archived=False, before=False, strange=True)
+    app.settle()
+    app.replace(longer=False)
+    app.rename(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.compress(which=0)
+    app.step_without_a_word_of_changes(seconds=6.0)
+    app.crash()
+    app.settle()
+
+
+def test_early_copy_of_a_longer_copy_that_is_gone(app: Following) -> None:
+    """A copy that holds less than a longer copy that was read and deleted adds nothing after a crash."""
+    app.begin(wide=False, archived=False, before=False, strange=True)
+    app.write(shapes=ONE, cut=None)
+    app.replace(longer=True)
+    app.copy()
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.step(seconds=0.6)
+    app.delete_an_old_file(which=2)
+    app.crash()
+    app.settle()
+
+
+def test_open_record_of_what_was_compressed(app: Following) -> None:
+    """A record that only silence ends is counted in the gzip file of what was deleted before a crash."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.step(seconds=0.0)
+    app.write(shapes=[("context", 300), ("message", 700)], cut=None)
+    app.step(seconds=0.2)
+    app.deploy()
+    app.compress(which=0)
+    app.step(seconds=0.2)
+    app.crash()
+    app.settle()
+
+
+def test_no_bytes_are_told_of_what_may_be_a_copy(app: Following) -> None:
+    """Of a deleted file that was not read, bytes are lost only if nothing known begins like it."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.truncate()
+    app.step_without_a_word_of_changes(seconds=0.2)
+    app.write(shapes=[("message", 700)], cut=None)
+    app.deploy()
+    app.compress(which=0)
+    app.step_without_a_word_of_changes(seconds=6.0)
+    app.crash()
+    app.settle()
+
+
+def test_files_that_part_soon(app: Following) -> None:
+    """What two files share counts once, though they part before the next length at which heads are compared."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=[("torn line", 700)], cut=None)
+    app.step(seconds=0.02)
+    app.replace(longer=True)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=0)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.settle()
+
+
+def test_truncated_and_replaced_while_off_for_days(app: Following) -> None:
+    """A file that grew lately when it was seen last, and is gone after days without a daemon, is a possible loss."""
+    app.begin(wide=False, archived=False, before=True, strange=False)
+    app.settle()
+    app.write(shapes=ONE, cut=None)
+    app.truncate()
+    app.restart()
+    app.advance(seconds=DAYS)
+    app.write(shapes=ONE, cut=None)
+    app.replace(longer=False)
+    app.settle()
+
+
+def test_early_copy_of_what_went_on_with_a_deleted_file(app: Following) -> None:
+    """When the file grew that goes on with another's content is known over a crash, so its early copy adds nothing."""
+    app.begin(wide=False, archived=False, before=False, strange=True)
+    app.write(shapes=ONE, cut=None)
+    app.replace(longer=True)
+    app.step(seconds=0.2)
+    app.copy()
+    app.write(shapes=ONE, cut=None)
+    app.crash()
+    app.step_without_a_word_of_changes(seconds=0.0)
+    app.crash()
+    app.replace(longer=False)
+    app.settle()
