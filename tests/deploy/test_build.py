@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +71,12 @@ def test_the_sdist_holds_all_that_a_site_needs(built: Built) -> None:
     assert wanted <= names
     assert {path.name for path in ROOT.glob("*.md")} | {"LICENSE", "Makefile", "pyproject.toml"} <= names
     assert {name.split("/")[0] for name in names} & {".venv", "var", "dist", ".ci", ".git"} == set()
+
+
+def test_what_git_ignores_is_left_out_wherever_the_checkout_lies() -> None:
+    """Where .gitignore names a folder above the checkout, hatchling passes it over: pyproject.toml says the same."""
+    left_out = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["sdist"]
+    assert set((ROOT / ".gitignore").read_text("utf-8").split()) <= set(left_out["exclude"])
 
 
 def test_a_build_can_be_repeated(built: Built, tmp_path: Path) -> None:
