@@ -37,6 +37,7 @@ fish       fish          completions in a real fish
 zsh        zsh           completions in a real zsh
 man        man-db        the manual page's format
 systemd-analyze systemd     the units are not verified
+setfacl    acl           access to logs by ACL
 shellcheck shellcheck    the install script is not checked
 my_print_defaults  mariadb-client-core  tests against a real MariaDB
 pg_createcluster   postgresql      tests against a real PostgreSQL

@@ -4,6 +4,7 @@ Exit codes: 0 fine, 1 a check failed, 2 wrong usage, configuration or state, 70 
 program itself (EX_SOFTWARE in sysexits.h), 130 interrupted.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -59,15 +60,16 @@ def main() -> None:
     Errors that the user can mend are printed, one line per problem. Of a bug, one line tells
     the type and the places it passed, but not its text, which might hold a part of a record.
     """
+    priority = journal.ERROR_PRIORITY if journal.to_journald(os.environ) else ""
     try:
         app()
     except UserError as error:
         for message in error.messages:
-            typer.echo(f"booking-exporter: {printable(message)}", err=True)
+            typer.echo(f"{priority}booking-exporter: {printable(message)}", err=True)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001  # the last place where a bug can be told without a traceback
         typer.echo(
-            f"booking-exporter: internal error: {journal.places(error)} (version {__version__}); "
+            f"{priority}booking-exporter: internal error: {journal.places(error)} (version {__version__}); "
             "this is a bug, please report this line to the maintainers",
             err=True,
         )

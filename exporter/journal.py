@@ -50,6 +50,10 @@ _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), 
 """syslog(3)'s numbers, by the lowest level that has them; 7 below."""
 
 
+ERROR_PRIORITY = "<3>"
+"""What a line for the journal begins with that tells of an error."""
+
+
 def configure(
     settings: JournalSettings, stream: TextIO | None, monotonic: Callable[[], float], *, journald: bool = False
 ) -> logging.Handler:

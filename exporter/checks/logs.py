@@ -150,7 +150,7 @@ def _read(path: str, length: int, offset: int) -> bytes:
 
 def _cannot_read(path: str, error: ReadError, subject: str) -> Result:
     if error.cause == "permission":
-        text = f"cannot be read by user {_user()}; add the user to the file's group, or run as the daemon's user"
+        text = f"cannot be read by user {_user()}; give it access (systemd/README.md), or run as the daemon's user"
     else:
         text = _CAUSES[error.cause]
     return Result("warn" if error.cause == "not_a_file" else "FAIL", subject, f"{path}: {text}")

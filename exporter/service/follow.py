@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import resource
@@ -50,7 +51,10 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
     _raise_descriptor_limit()
     _leave_no_core()
     requests = Requests()
-    supervision = Supervision(Notifier(os.environ), time.time, time.monotonic)
+    notifier = Notifier(os.environ)
+    if notifier.watchdog is not None:
+        faulthandler.enable()  # who is ended by SIGABRT, as it hangs, tells where: files and lines only
+    supervision = Supervision(notifier, time.time, time.monotonic)
     with Store.open(settings.state.path, now=time.time()) as store, on_signals(requests):
         daemon = _daemon(configuration, store, requests, supervision, progress)
         memory.settle()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, command, environment
 from tests.support.notify import Listener
 from tests.support.scrape import fetch
 
@@ -87,3 +88,18 @@ def test_lines_for_the_journal(tmp_path: Path, logs: Path) -> None:
         assert daemon.terminate()[0] == 0
     assert daemon.stderr.startswith("<6>info    following logs=1 address=127.0.0.1")
     assert daemon.stderr.splitlines()[-1] == "<6>info    stopped"
+
+
+def test_errors_for_the_journal(tmp_path: Path) -> None:
+    """An error that ends the daemon before it writes its own log has its priority, too."""
+    told = tmp_path / "stderr"
+    with told.open("wb") as stderr:
+        found = told.stat()
+        done = subprocess.run(
+            command("run", "--config", str(tmp_path / "none.yaml")),
+            stderr=stderr,
+            env=environment() | {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"},
+            check=False,
+        )
+    assert done.returncode == 2
+    assert told.read_text().startswith(f"<3>booking-exporter: {tmp_path}/none.yaml: no such file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,6 +62,17 @@ def test_a_hang_is_told_by_silence(
         assert silence(watched, listener)
     listener.wait(lambda one: "WATCHDOG" in one, "pings go on")
     watched.wait_for(lambda now: now.total("api_gateway_appointments_created_total") == 1, "it is counted")
+
+
+def test_the_log_tells_where_it_hung(logs: Path, faults: Faults, watched: Daemon) -> None:
+    """Who is ended by the watchdog's SIGABRT says in which call it hung, and nothing that a record said."""
+    with faults.on("*/a.log", "read", error=HANG):
+        (logs / "a.log").write_bytes(LINE)
+        wait_until(lambda: faults.failed > 0, deadline=10, what="the loop hangs")
+        code, _ = watched.stop(signal.SIGABRT)
+    assert code == -signal.SIGABRT
+    assert 'exporter/tail/files.py", line' in watched.stderr
+    assert "appointment" not in watched.stderr
 
 
 def test_a_state_that_cannot_be_written_is_no_hang(

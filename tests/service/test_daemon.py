@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSe
 from exporter.errors import UserError
 from exporter.events.definitions import EventSet, Source, builtin_source, load_events
 from exporter.service.configuration import Configuration
+from tests.support.databases import SqliteFile
 from tests.support.scrape import parse
 from tests.support.stepper import Stepper, events, record, records
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -326,3 +329,25 @@ def test_files_of_a_removed_log_harm_no_other(tmp_path: Path, logs: Path) -> Non
         daemon.settle()
         assert "read_bytes_total{app}" not in daemon.counters()
         assert daemon.created() == 50 + 2 + 5
+
+
+def test_reloads_leave_nothing_behind(tmp_path: Path, logs: Path) -> None:
+    """After many reloads the daemon holds the descriptors and threads that it held after the first."""
+    file = SqliteFile(tmp_path)
+    file.reset()
+    append(logs / "app.log", records(0, 10))
+    held: list[tuple[int, int]] = []
+
+    def samplers() -> int:
+        return sum(one.name == "database" for one in threading.enumerate())
+
+    with Stepper(tmp_path, log(logs, "app")) as daemon:
+        daemon.settle()
+        for turn in range(12):
+            named = (log(logs, "app"), log(logs, "web"))[: 1 + turn % 2]
+            settings = replace(daemon._settings(named), database=file.settings(timeout=1.0 + turn))
+            daemon.daemon.switch(daemon.daemon.prepare(Configuration(settings, own_events(f"s{turn}, other"), turn)))
+            daemon.settle()
+            wait_until(lambda: samplers() == 1, deadline=10, what="the sampler before has ended")
+            held.append((daemon.held(), threading.active_count()))
+    assert held == [held[0]] * 12
