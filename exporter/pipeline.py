@@ -137,14 +137,11 @@ class Pipeline:
             self._note_newest(log, cut.newest, now, live=live)
 
     def _apply_events(self, log: _Log, cut: Cut, now: float, near: float | None) -> None:
-        done, last, time = 0, b"", None
-        for before, incident, text in cut.incidents:
-            if before > done:
-                self._settle(log, cut.outcomes[done:before], now, near)
-                done = before
-            if text != last:  # most share the second of the one before
-                last, time = text, log.times.resolve(text, near=near)
-            self._ledger.meet(incident, now if time is None else time, now)
+        done = 0
+        for before, met in groupby(cut.incidents, itemgetter(0)):
+            self._settle(log, cut.outcomes[done:before], now, near)
+            done = before
+            self._ledger.meet_all(_with_times(met, log.times, now, near), now)
         self._settle(log, cut.outcomes[done:], now, near)
         for match, text, times in cut.counted:
             time = log.times.resolve(text, near=near)
@@ -191,6 +188,18 @@ class Pipeline:
             if length - at > _NEAR:
                 break
         return None
+
+
+def _with_times(
+    met: Iterable[tuple[int, str, bytes, bytes]], times: Times, now: float, near: float | None
+) -> Iterator[tuple[str, bytes, float]]:
+    """Yield layer, identifier and Unix time of incidents."""
+    last, time = b"", now
+    for _, layer, identifier, text in met:
+        if text != last:  # most share the second of the one before
+            resolved = times.resolve(text, near=near)
+            last, time = text, now if resolved is None else resolved
+        yield layer, identifier, time
 
 
 def _by_minute(texts: list[bytes]) -> Iterator[tuple[bytes, int]]:

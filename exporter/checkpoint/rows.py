@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import groupby
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -131,14 +132,21 @@ def _write_groupings(connection: sqlite3.Connection, changes: Changes) -> None:
     if changes.incidents is not None:
         _write_incidents(connection, changes.incidents)
     connection.executemany(
-        "DELETE FROM violations WHERE number = ?",
-        ((number,) for number, one in changes.violations.items() if one is None),
+        "DELETE FROM violations WHERE number BETWEEN ? AND ?",
+        _ranges(number for number, one in changes.violations.items() if one is None),
     )
     connection.executemany(
         "INSERT INTO violations (number, hash, role, time) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET hash = excluded.hash, role = excluded.role, time = excluded.time",
         ((number, one.key, one.role, one.time) for number, one in changes.violations.items() if one is not None),
     )
+
+
+def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of each sequence of numbers without a gap; nearly always there is one."""
+    for _, following in groupby(enumerate(sorted(numbers)), lambda one: one[1] - one[0]):
+        sequence = [number for _, number in following]
+        yield sequence[0], sequence[-1]
 
 
 def _write_incidents(connection: sqlite3.Connection, page: IncidentPage) -> None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from exporter.events.classify import apply, find_key, read_labels
 from exporter.events.fields import MISSING, Absent, identifier, number, read
 from exporter.events.rules import Linked
-from exporter.model import Incident, Increment, Match, Settled, Wanted
+from exporter.model import Incident, Increment, Match, Settled, Violation, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from exporter.events.fields import Path, Transform
     from exporter.events.rules import Definition, LabelRule
@@ -47,7 +47,25 @@ def meaning(definition: Definition) -> Settled | None:
         )
     if definition.violation is not None and definition.violation.path is None:
         return None
-    return Settled(judge=partial(_judge, definition), wanted=_wanted(definition, alone=False))
+    return Settled(judge=_judging(definition), wanted=_wanted(definition, alone=False))
+
+
+def _judging(definition: Definition) -> Callable[[Mapping[str, object]], Match | None]:
+    """Return what makes a match of a context; for a violation that is all a definition reads, with little work."""
+    violation, count, incident = definition.violation, definition.count, definition.incident
+    labels = tuple(label for label in (count.labels if count is not None else ()) if isinstance(label, str))
+    bare = incident is not None and incident.path is None and not definition.observe
+    if violation is None or count is None or incident is None or not bare or len(labels) < len(count.labels):
+        return partial(_judge, definition)
+    path, role, layer, name = violation.path or (), violation.role, incident.layer, definition.name
+    increments = (Increment(count.metric, labels),)
+
+    def judge(context: Mapping[str, object]) -> Match | None:
+        field = read(context, path)
+        key = find_key(violation, field) if isinstance(field, str) else None
+        return None if key is None else Match(name, increments, (), Incident(layer, key), Violation(role, key))
+
+    return judge
 
 
 def _judge(definition: Definition, context: Mapping[str, object]) -> Match | None:

@@ -74,7 +74,9 @@ class Incidents:
 
     def evict(self) -> int:
         """Forget the oldest beyond the limit and return how many these were."""
-        excess = max(0, len(self._first) - self._limit)
+        excess = len(self._first) - self._limit
+        if excess <= 0:
+            return 0
         while len(self._first) > self._limit:
             self._forget_oldest()
         return excess

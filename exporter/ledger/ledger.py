@@ -9,7 +9,7 @@ fails, `committed` is not called and the next `changes` returns the same and wha
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from exporter.catalogue import APP, LAYER, OWN
 from exporter.ledger.changed import Changed
@@ -20,10 +20,10 @@ from exporter.ledger.windows import CREATED, REJECTIONS, Windows
 from exporter.model import Changes, LedgerState, LinkedLabel, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from exporter.catalogue import Catalogue
-    from exporter.model import Incident, LabelValues, Match, SeriesKey, Violation
+    from exporter.model import LabelValues, Match, SeriesKey, Violation
 
 REJECTIONS_TOTAL = APP + "duplicate_booking_rejections_total"
 CREATED_TOTAL = APP + "appointments_created_total"
@@ -45,6 +45,7 @@ class Ledger:
         held = state or EMPTY
         # A copy of a keyed hash costs half of a new one.
         self._hashes = {person: blake2b(digest_size=16, key=key, person=person) for person in (INCIDENT, VIOLATION)}
+        self._scopes: dict[str, blake2b] = {}
         self._counters = Counters(catalogue, held.counters)
         self._histograms = Histograms(catalogue, held.histograms)
         self._windows = Windows(held.minutes)
@@ -79,7 +80,9 @@ class Ledger:
         if match.violation is not None and not self._violation_counts(log, time, match.violation):
             return
         for one in match.increments:
-            labels = tuple(label if isinstance(label, str) else self._resolve(log, time, label) for label in one.labels)
+            labels = cast("LabelValues", one.labels)
+            if LinkedLabel in map(type, labels):
+                labels = tuple(one if isinstance(one, str) else self._resolve(log, time, one) for one in one.labels)
             self._counters.add((one.metric, labels), float(times))
             if one.metric in WINDOWS:
                 self._windows.add(WINDOWS[one.metric], time, now, times)
@@ -88,15 +91,26 @@ class Ledger:
         for seen in match.observations:
             self._histograms.observe((seen.metric, seen.labels), (seen.value,))
         if match.incident is not None:
-            self.meet(match.incident, time, now)
+            self.meet_all([(match.incident.layer, _encoded(match.incident.identifier), time)], now)
 
-    def meet(self, incident: Incident, time: float, now: float) -> None:
-        """Note one record of an incident at `time` (Unix seconds)."""
-        if self._incidents.see(self._hash(INCIDENT, incident.layer, incident.identifier), time, now):
-            self._counters.add((INCIDENTS_TOTAL, (incident.layer,)), 1.0)
-            evicted = self._incidents.evict()
-            if evicted:
-                self._counters.add((EVICTIONS_TOTAL, ()), evicted)
+    def meet_all(self, met: Iterable[tuple[str, bytes, float]], now: float) -> None:
+        """Note records of incidents: layer, identifier in UTF-8, and time (Unix seconds) of each."""
+        incidents, scopes, evicted = self._incidents, self._scopes, 0
+        new: dict[str, int] = {}
+        for layer, identifier, time in met:
+            scope = scopes.get(layer)
+            if scope is None:
+                scope = scopes[layer] = self._hashes[INCIDENT].copy()
+                scope.update(f"{layer}\0".encode())
+            hashed = scope.copy()
+            hashed.update(identifier)
+            if incidents.see(hashed.digest(), time, now):
+                new[layer] = new.get(layer, 0) + 1
+                evicted += incidents.evict()
+        for layer, times in new.items():
+            self._counters.add((INCIDENTS_TOTAL, (layer,)), float(times))
+        if evicted:
+            self._counters.add((EVICTIONS_TOTAL, ()), float(evicted))
 
     def add(self, metric: str, labels: LabelValues = (), amount: float = 1.0) -> None:
         """Add `amount` to a counter. KeyError where it is not declared, ValueError below 0 or for NaN."""
@@ -183,9 +197,12 @@ class Ledger:
         return label.if_violated if self._grouping.violated(hashed, time) else label.otherwise
 
     def _hash(self, person: bytes, scope: str, text: str) -> bytes:
-        # Neither a log's name nor a layer holds a NUL, so no two pairs give the same bytes. JSON may
-        # hold half of a surrogate pair, which plain UTF-8 would refuse.
-        whole = f"{scope}\0{text}".encode("utf-8", "surrogatepass")
+        # Neither a log's name nor a layer holds a NUL, so no two pairs give the same bytes.
         hashed = self._hashes[person].copy()
-        hashed.update(whole)
+        hashed.update(_encoded(f"{scope}\0{text}"))
         return hashed.digest()
+
+
+def _encoded(text: str) -> bytes:
+    """Encode a text; JSON may hold half of a surrogate pair, which plain UTF-8 would refuse."""
+    return text.encode("utf-8", "surrogatepass")

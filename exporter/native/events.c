@@ -24,6 +24,7 @@ enum {
     MINUTE = 16,          /* bytes of such a time that tell the minute */
     SPAN = 160,           /* bytes before a header's end within which it begins */
     ROW = 6 + 2 * FIELDS, /* numbers in a row */
+    INCIDENT = 5,         /* numbers in an incident */
     DEPTH = 60,           /* of a context */
     DIGITS = 15,          /* of a number that a double holds exactly */
 };
@@ -58,15 +59,16 @@ typedef struct {
 } meanings;
 
 /* The run: the headers and texts of a block, of which records number `first` to before `last` and texts from `text` on
- * are looked at. `begin` is where the first record begins. There is room for a row, a count and FIELDS numbers for each
- * text. */
+ * are looked at. `begin` is where the first record begins. There is room for a row, a count, an incident and FIELDS
+ * numbers for each text. */
 typedef struct {
     const uint32_t *header_ends, *text_ends, *text_numbers;
     uint32_t first, last, text, texts, begin;
-    uint32_t rows, counts, numbers;
+    uint32_t rows, counts, incidents, numbers;
     uint32_t *row;       /* kind, begin, header's end, end, first text, text behind the last, then start and end of fields */
     uint64_t *hash;      /* of each row: of what is not known */
     uint32_t *count;     /* kind, how many, the offset of the newest time */
+    uint32_t *incident;  /* kind, the offset of the time, start and end of the identifier, how many rows came before */
     uint32_t *number_of; /* FIELDS times the kind, and the place among its fields */
     double *number;
 } run;
@@ -452,9 +454,10 @@ static int count_fields(meanings *known, run *todo, const uint8_t *block, const 
         todo->number[todo->numbers++] = numbers[n];
     }
     if (identifier != NULL) {
-        const int quoted = *identifier->start == '"';
-        const slice text = {identifier->start + quoted, identifier->end - quoted, 0};
-        show(add_row(todo, kind, one, 0), 0, &text, block);
+        const uint32_t quoted = *identifier->start == '"';
+        const uint32_t incident[] = {kind, one->begin + 1, (uint32_t)(identifier->start - block) + quoted,
+                                     (uint32_t)(identifier->end - block) - quoted, todo->rows};
+        memcpy(todo->incident + INCIDENT * (size_t)todo->incidents++, incident, sizeof incident);
     }
     return 1;
 }
@@ -538,7 +541,7 @@ static uint32_t bracket(const uint8_t *block, uint32_t header_end) {
 
 /* Take the records of a run in which a text of an event stands. Returns which text comes next. */
 API uint32_t native_run(meanings *known, const uint8_t *block, run *todo) {
-    todo->rows = todo->counts = todo->numbers = 0;
+    todo->rows = todo->counts = todo->incidents = todo->numbers = 0;
     memset(known->latest, 0, sizeof known->latest);
     const uint32_t *headers = todo->header_ends, *ends = todo->text_ends;
     uint32_t at = todo->text, opened = todo->first, begin = todo->begin;

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the library's interface: another one was built from another version's sources, and is left alone."""
 PATH: Final = Path(__file__).with_name("native.so")
 

@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    VERSION = 2,         /* of this interface; exporter/native/library.py asks for it */
+    VERSION = 3,         /* of this interface; exporter/native/library.py asks for it */
     CHUNK = 64,          /* bytes asked at once for line beginnings */
     GRAM = 4,            /* bytes looked up at once for texts */
     LONGEST_STRIDE = 16, /* of the pass for texts */

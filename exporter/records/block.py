@@ -10,7 +10,7 @@ from exporter.model import LEVELS
 from exporter.records.carry import Carry
 
 if TYPE_CHECKING:
-    from exporter.model import Incident, Match, SeriesKey
+    from exporter.model import Match, SeriesKey
 
 
 class Ending(Enum):
@@ -30,8 +30,8 @@ class Cut:
     `outcomes` are the time text of each record that is an event, what it means, and the fold at its
     header. Further events are added up: `counted` are what many of one minute mean, the newest of their time
     texts, and how many they are; `tallies` what each means and the time texts of all that
-    mean the same, `observed` the values by histogram, `incidents` how many outcomes stood before, which
-    incident, and the time text. `newest` is the offset of the last header accepted (-1: none);
+    mean the same, `observed` the values by histogram, `incidents` how many outcomes stood before, the layer,
+    the identifier in UTF-8, and the time text. `newest` is the offset of the last header accepted (-1: none);
     `pending` tells that the open record may be an event that only silence can end.
     """
 
@@ -42,7 +42,7 @@ class Cut:
     counted: list[tuple[Match, bytes, int]] = field(default_factory=list)
     tallies: dict[int, tuple[Match, list[bytes]]] = field(default_factory=dict)
     observed: dict[SeriesKey, list[float]] = field(default_factory=dict)
-    incidents: list[tuple[int, Incident, bytes]] = field(default_factory=list)
+    incidents: list[tuple[int, str, bytes, bytes]] = field(default_factory=list)
     newest: int = -1
     pending: bool = False
     start: int = 0

@@ -10,11 +10,12 @@ import ctypes
 import secrets
 import weakref
 from array import array
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from exporter.model import Incident, Match
+from exporter.model import Match
 from exporter.records.plain import Plain, add
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _ROLES: Final = ("label", "number", "absolute", "thousandth", "identifier", "sho
 _OBSERVED: Final = frozenset(_ROLES[1:4])
 _NO_SERIES: Final[SeriesKey] = ("", ())
 _NO_MATCH: Final = Match(None)
+_INCIDENT: Final = 5
 _TIME: Final = len("2025-10-06 18:22:12")
 _ROOM: Final = 256
 
@@ -54,10 +56,12 @@ class _Run(ctypes.Structure):
         ("begin", ctypes.c_uint32),
         ("rows", ctypes.c_uint32),
         ("counts", ctypes.c_uint32),
+        ("incidents", ctypes.c_uint32),
         ("numbers", ctypes.c_uint32),
         ("row", ctypes.c_void_p),
         ("hash", ctypes.c_void_p),
         ("count", ctypes.c_void_p),
+        ("incident", ctypes.c_void_p),
         ("number_of", ctypes.c_void_p),
         ("number", ctypes.c_void_p),
     )
@@ -71,20 +75,17 @@ class _Room:
         self.rows = array(_UINT32, bytes(4 * _ROW * texts))
         self.hashes = array("Q", bytes(8 * texts))
         self.counts = array(_UINT32, bytes(12 * texts))
+        self.incidents = array(_UINT32, bytes(4 * _INCIDENT * texts))
         self.number_of = array(_UINT32, bytes(4 * _FIELDS * texts))
         self.numbers = array("d", bytes(8 * _FIELDS * texts))
 
 
 class _Kind(NamedTuple):
-    """What records of one kind come to: `match`, and for each key that is wanted a series, if its values are observed.
-
-    `shown` tells that it has none of this, since their contexts are to be read.
-    """
+    """What records of one kind come to: `match`, and a series for each key that is wanted whose values are observed."""
 
     settled: Settled
     match: Match
     series: tuple[SeriesKey, ...]
-    shown: bool
 
 
 class Meanings:
@@ -111,19 +112,25 @@ class Meanings:
         """Add up the records of `part`; `judge` is given those that are left to the parser. Return the next trigger."""
         done = self._call(block, hits, part)
         kinds, run, room = self._kinds, self._run, self._room
+        with memoryview(block) as view:
+            text = bytes(view[: hits.headers[part.last]])  # slices of bytes cost half
         for kind, times, newest in _in_threes(room.counts[: 3 * run.counts].tolist()):
-            cut.counted.append((kinds[kind].match, bytes(block[newest : newest + _TIME]), times))
+            cut.counted.append((kinds[kind].match, text[newest : newest + _TIME], times))
         for number, value in zip(room.number_of[: run.numbers], room.numbers[: run.numbers], strict=True):
             series = kinds[number // _FIELDS].series[number % _FIELDS]
             cut.observed.setdefault(series, []).append(value)
+        met = _Met(text, room.incidents[: _INCIDENT * run.incidents].tolist(), kinds)
         rows, hashes = room.rows[: _ROW * run.rows].tolist(), room.hashes[: run.rows].tolist()
-        for at, unknown in zip(range(0, len(rows), _ROW), hashes, strict=True):
+        for number, unknown in enumerate(hashes):
+            met.add_before(cut, number)
+            at = _ROW * number
             kind, begin, body, end, first, last = rows[at : at + _HEAD]
-            if kind < _MOST and _add_fields(cut, block, kinds[kind], begin, rows[at + _HEAD : at + _ROW]):
+            if kind < _MOST and _add_shown(cut, text, kinds[kind], begin, rows[at + _HEAD : at + _ROW]):
                 continue
             record = Plain(begin, body, end, hits.ends[first:last], hits.triggers[first:last])
-            if kind not in {_UNKNOWN, _UNSEEN} or not self._told(cut, block, record, unknown, seen=kind == _UNSEEN):
+            if kind not in {_UNKNOWN, _UNSEEN} or not self._told(cut, text, record, unknown, seen=kind == _UNSEEN):
                 judge(record)
+        met.add_before(cut, len(hashes))
         return done
 
     def _call(self, block: bytearray, hits: Hits, part: Part) -> int:
@@ -135,15 +142,16 @@ class Meanings:
         run.header_ends, run.text_ends, run.text_numbers = (one.buffer_info()[0] for one in packed)
         run.first, run.last, run.begin, run.text = part.first, part.last, part.begin, part.trigger
         run.texts = len(hits.ends)
-        run.row, run.hash, run.count = (one.buffer_info()[0] for one in (room.rows, room.hashes, room.counts))
+        lists = (room.rows, room.hashes, room.counts, room.incidents)
+        run.row, run.hash, run.count, run.incident = (one.buffer_info()[0] for one in lists)
         run.number_of, run.number = room.number_of.buffer_info()[0], room.numbers.buffer_info()[0]
         at = ctypes.byref(ctypes.c_char.from_buffer(block))
         done: int = self._library.native_run(self._table, at, ctypes.byref(run))
         return done
 
-    def _told(self, cut: Cut, block: bytearray, record: Plain, unknown: int, *, seen: bool) -> bool:
+    def _told(self, cut: Cut, text: bytes, record: Plain, unknown: int, *, seen: bool) -> bool:
         """Add up a record with a new beginning (or if that was `seen`, new labels), and tell the library of it."""
-        told = self._beginnings.tell(block, record)
+        told = self._beginnings.tell(text, record)
         if told is None or not add(cut, told.settled, told.context, told.time):
             return False
         settled = told.settled
@@ -158,13 +166,13 @@ class Meanings:
             match, observed = settled.labelled(told.context)
             amounts = iter(observed)
             series = tuple(next(amounts) if role in _OBSERVED else _NO_SERIES for _, role in settled.wanted)
-            self._tell(unknown, self._number(_Kind(settled, match, series, shown=False)), _COUNT, settled)
+            self._tell(unknown, self._number(_Kind(settled, match, series)), _COUNT, settled)
         return True
 
     def _tell_kind(self, unknown: int, settled: Settled) -> None:
         """Tell what needs no context, or of what the whole context is to be seen."""
         shown = settled.read is not None or settled.judge is not None
-        kind = self._number(_Kind(settled, settled.match or _NO_MATCH, (), shown))
+        kind = self._number(_Kind(settled, settled.match or _NO_MATCH, ()))
         self._tell(unknown, kind, _SHOW if shown else _NOTHING if settled.match is None else _COUNT, settled)
 
     def _number(self, kind: _Kind) -> int:
@@ -189,19 +197,36 @@ class Meanings:
         self._begin()
 
 
-def _add_fields(cut: Cut, block: bytearray, kind: _Kind, begin: int, fields: list[int]) -> bool:
-    """Add the incident of a record that was counted, or a record of which all that its kind wants is shown."""
-    time = bytes(block[begin + 1 : begin + 1 + _TIME])
-    if not kind.shown:
-        identifier = block[fields[0] : fields[1]].decode()
-        cut.incidents.append((len(cut.outcomes), Incident(kind.settled.layer, identifier), time))
-        return True
+class _Met:
+    """The incidents of a run, which are to be added before the rows that come after them."""
+
+    def __init__(self, text: bytes, numbers: list[int], kinds: list[_Kind]) -> None:
+        self._text = text
+        self._kinds = kinds
+        self._of, self._times, self._starts, self._stops, self._rows = (
+            numbers[at::_INCIDENT] for at in range(_INCIDENT)
+        )
+        self._done = 0
+
+    def add_before(self, cut: Cut, row: int) -> None:
+        """Add the incidents that come before a row."""
+        text, kinds, before, done = self._text, self._kinds, len(cut.outcomes), self._done
+        upto = self._done = bisect_right(self._rows, row, done)
+        columns = (self._of[done:upto], self._times[done:upto], self._starts[done:upto], self._stops[done:upto])
+        cut.incidents += [
+            (before, kinds[kind].settled.layer, text[start:stop], text[time : time + _TIME])
+            for kind, time, start, stop in zip(*columns, strict=True)
+        ]
+
+
+def _add_shown(cut: Cut, text: bytes, kind: _Kind, begin: int, fields: list[int]) -> bool:
+    """Add a record of which all that its kind wants is shown."""
     context = {
-        one.key: _value(bytes(block[start:stop]))
+        one.key: _value(text[start:stop])
         for one, start, stop in zip(kind.settled.wanted or (), fields[::2], fields[1::2], strict=False)
         if stop
     }
-    return add(cut, kind.settled, context, time)
+    return add(cut, kind.settled, context, text[begin + 1 : begin + 1 + _TIME])
 
 
 def _value(text: bytes) -> object:

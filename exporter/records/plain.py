@@ -171,7 +171,8 @@ def add(cut: Cut, settled: Settled, context: Mapping[str, Any], time: bytes) -> 
     for series, value in observed:
         cut.observed.setdefault(series, []).append(value)
     if incident is not None:
-        cut.incidents.append((len(cut.outcomes), incident, time))
+        identifier = incident.identifier.encode("utf-8", "surrogatepass")
+        cut.incidents.append((len(cut.outcomes), incident.layer, identifier, time))
     return True
 
 

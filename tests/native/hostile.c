@@ -30,7 +30,7 @@ enum { VALUE_COUNT = sizeof VALUES / sizeof *VALUES };
 enum { PIECE_COUNT = sizeof PIECES / sizeof *PIECES, WORD_COUNT = sizeof WORDS / sizeof *WORDS, ROOM = 128 };
 
 static uint64_t state;
-static unsigned long known_rows[4];
+static unsigned long known_rows[5];
 
 static uint32_t draw(uint32_t below) {
     state = state * 6364136223846793005u + 1442695040888963407u;
@@ -114,7 +114,7 @@ static int take_events(meanings *known, const uint8_t *block, uint32_t length, c
     static const uint8_t roles[] = {LABEL, ABSOLUTE, IDENTIFIER}, lengths[] = {11, 11, 10},
                          keys[] = "age_secondsage_secondsbooking_id";
     if (found->headers < 2 || found->texts == 0) return 0;
-    uint32_t rows[ROW * ROOM], counts[3 * ROOM], numbers_of[FIELDS * ROOM];
+    uint32_t rows[ROW * ROOM], counts[3 * ROOM], numbers_of[FIELDS * ROOM], incidents[INCIDENT * ROOM];
     uint64_t hashes[ROOM];
     double numbers[FIELDS * ROOM];
     run todo = {.header_ends = found->header_ends,
@@ -126,11 +126,18 @@ static int take_events(meanings *known, const uint8_t *block, uint32_t length, c
                 .row = rows,
                 .hash = hashes,
                 .count = counts,
+                .incident = incidents,
                 .number_of = numbers_of,
                 .number = numbers};
     while (todo.text < todo.texts && todo.text_ends[todo.text] <= todo.begin) todo.text++;
     native_run(known, block, &todo);
     if (todo.rows > found->texts || todo.counts > found->texts || todo.numbers > FIELDS * found->texts) return 1;
+    if (todo.incidents > found->texts) return 1;
+    for (uint32_t n = 0; n < todo.incidents; n++) {
+        const uint32_t *one = incidents + INCIDENT * n;
+        if (one[1] > one[2] || one[2] > one[3] || one[3] > length || one[4] > todo.rows) return 1;
+        known_rows[4]++;
+    }
     for (uint32_t n = 0; n < todo.rows; n++) {
         const uint32_t *row = rows + ROW * n;
         for (uint32_t place = 1; place < ROW; place++)
@@ -177,7 +184,9 @@ int main(int count, char **arguments) {
         free(block);
     }
     native_meanings_free(known);
-    printf("%lu blocks; of records with events %lu begin and %lu vary in a new way, %lu are unusual, %lu shown\n", blocks,
-           known_rows[0], known_rows[1], known_rows[2], known_rows[3]);
-    return known_rows[0] && known_rows[1] && known_rows[2] && known_rows[3] ? 0 : 6;
+    printf("%lu blocks; of records with events %lu begin and %lu vary in a new way, %lu are unusual, %lu shown, %lu incidents\n",
+           blocks, known_rows[0], known_rows[1], known_rows[2], known_rows[3], known_rows[4]);
+    for (int n = 0; n < 5; n++)
+        if (known_rows[n] == 0) return 6;
+    return 0;
 }
