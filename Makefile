@@ -30,7 +30,7 @@ prometheus prometheus    tests against a real Prometheus and promtool
 amtool     prometheus-alertmanager tests of routes and messages against a real Alertmanager
 mtail      mtail         the comparison with mtail
 chromium   chromium      tests of the status page in a browser
-php        php-cli       the README's PHP lines are not checked
+php        php-cli       the PHP lines of docs/events.md are not checked
 cc         gcc           no native part, and the daemon is not killed inside its commits
 mariadb-install-db mariadb-server-core tests against a real MariaDB
 fish       fish          completions in a real fish

@@ -28,15 +28,24 @@ fish/vendor_completions.d/booking-exporter.fish"
 say() { printf '%s\n' "install.sh: $*" >&2; }
 die() { say "$@"; exit 1; }
 
-# The first Python that is new enough and can make a virtual environment.
+# The first Python that is new enough, can make a virtual environment, and lies where the service's user may go: one
+# below /root, as version managers put it, would only run for root.
+SUITABLE='
+import ensurepip, os, sys, venv
+folder, closed = os.path.dirname(os.path.realpath(sys.executable)), False
+while sys.argv[1] == "" and folder != "/" and not closed:
+    folder, closed = os.path.dirname(folder), not os.stat(folder).st_mode & 0o001
+sys.exit(sys.version_info < (3, 11) or closed)
+'
 find_python() {
-    for found in ${PYTHON:-python3.14 python3.13 python3.12 python3.11 python3}; do
-        if "$found" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    for found in ${PYTHON:-python3.14 python3.13 python3.12 python3.11 python3 /usr/bin/python3}; do
+        if "$found" -c "$SUITABLE" "$ROOT" 2>/dev/null; then
             printf '%s\n' "$found"
             return
         fi
     done
-    die "no Python 3.11 or newer with venv was found: on Debian or Ubuntu, apt-get install python3-venv"
+    die "no Python 3.11 or newer with venv that every user may run was found: on Debian or Ubuntu," \
+        "apt-get install python3-venv"
 }
 
 # packages DIR ARGUMENTS…: install into the environment DIR.

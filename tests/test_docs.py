@@ -33,23 +33,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 DOCUMENTS = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+LINKED = (*DOCUMENTS, *sorted(ROOT.glob("*/README.md")))
+GUIDES = "\n".join(path.read_text("utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))))
+BUILD_VARIABLES = {"BOOKING_EXPORTER_NATIVE"}
+"""Variables that only a build reads."""
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
 def table(marker: str) -> list[tuple[str, ...]]:
-    """Return the cells of the README's table below `<!-- marker -->`, without its head."""
-    _, found, text = README.partition(f"<!-- {marker} -->\n\n")
+    """Return the cells of the table below `<!-- marker -->`, without its head."""
+    _, found, text = GUIDES.partition(f"<!-- {marker} -->\n\n")
     assert found, marker
     lines = text.split("\n\n")[0].splitlines()[2:]
     return [tuple(cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line[1:-1])) for line in lines]
 
 
 def block(language: str, containing: str) -> str:
-    """Return the README's code block in `language` that contains a text."""
-    (one,) = (text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in text)
+    """Return the documents' code block in `language` that contains a text."""
+    (one,) = (text for text in re.findall(rf"```{language}\n(.*?)```", GUIDES, re.DOTALL) if containing in text)
     return str(one)
 
 
@@ -79,13 +82,13 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
                 yield from keys(entry, f"{prefix}{name}[].")
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_every_command_is_documented() -> None:
     """The table of commands lists each command, and no other."""
     real = {f"`booking-exporter {path}`" for path, _ in commands()}
     assert {row[0] for row in table("commands")} == real
 
 
-def test_every_option_is_in_the_readme() -> None:
+def test_every_option_is_documented() -> None:
     """The table of options lists each option and argument of each command, and no other."""
     real = {(path, name) for path, names in commands() for name in names}
     stated = {
@@ -96,12 +99,12 @@ def test_every_option_is_in_the_readme() -> None:
     assert stated == real
 
 
-def test_every_configuration_key_is_in_the_readme() -> None:
+def test_every_configuration_key_is_documented() -> None:
     """The table of keys lists each key of the schema, and no other."""
     assert [row[0].strip("`") for row in table("configuration keys")] == list(keys(ConfigModel))
 
 
-def test_defaults_in_the_readme_are_those_of_the_schema() -> None:
+def test_defaults_in_the_documents_are_those_of_the_schema() -> None:
     """Where the table shows a plain default, an empty configuration has it."""
     plain = {row[0].strip("`"): row[1].strip("`") for row in table("configuration keys")}
     found = load(None, {}, Overrides(logs=("/x",)))
@@ -114,31 +117,33 @@ def test_defaults_in_the_readme_are_those_of_the_schema() -> None:
     assert (plain["log.level"], plain["log.format"]) == (found.log.level, found.log.format)
 
 
-def test_every_environment_variable_is_in_the_readme() -> None:
+def test_every_environment_variable_is_documented() -> None:
     """The table of variables lists each with the key that it overrides, and no other is named."""
     stated = {name.strip("`"): key.strip("`").replace("[]", "") for name, key in table("environment variables")}
     assert stated == {name: ".".join(map(str, path)) for name, (path, _) in variables().items()}
-    assert set(re.findall(r"BOOKING_EXPORTER_[A-Z_]+", README)) == set(stated)
+    assert set(re.findall(r"BOOKING_EXPORTER_[A-Z_]+", GUIDES)) - BUILD_VARIABLES == set(stated)
 
 
 def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
-    """The README's configuration loads as it stands."""
+    """The documents' configurations load as they stand."""
     path = tmp_path / "config.yaml"
     path.write_text(block("yaml", "ignore_channels"), "utf-8")
     settings = load(path, {}, Overrides())
     assert [one.name for one in settings.logs] == ["app"]
+    path.write_text(block("yaml", "paths: [/var/www/app/storage/logs/laravel*.log, /var"), "utf-8")
+    assert [one.timezone for one in load(path, {}, Overrides()).logs] == ["Europe/Berlin"]
 
 
 def test_the_example_definitions_are_valid() -> None:
-    """The README's event definitions load, and their examples hold."""
-    own = Source("README.md", block("yaml", "shop_payments_failed_total"))
+    """The documents' event definitions load, and their examples hold."""
+    own = Source("events.md", block("yaml", "shop_payments_failed_total"))
     events = load_events((own, *read_sources((), builtin=True)))
     assert run_examples(events) == []
     assert "payment_failed" in events.names
 
 
 def test_the_php_lines_log_what_the_definitions_count(tmp_path: Path) -> None:
-    """The README's PHP runs, and the two records that it logs are observed in the two histograms."""
+    """The documents' PHP runs, and the two records that it logs are observed in the two histograms."""
     php = shutil.which("php")
     if php is None:
         pytest.skip("php is not installed")
@@ -214,11 +219,19 @@ def test_the_changelog_has_this_version() -> None:
     assert f"## [{exporter.__version__}]" in changes or "## [Unreleased]" in changes
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
-    """A relative link in a document names a file that exists."""
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8"))
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    """A relative link in a document names a file that exists, and a heading in it."""
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]+)?\)", path.read_text("utf-8"))
+    assert [link for link, _ in links if not (path.parent / link).exists()] == []
+    anchored = [(path.parent / link if link else path, anchor) for link, anchor in links if anchor]
+    assert [(file, anchor) for file, anchor in anchored if anchor not in headings(file)] == []
+
+
+def headings(path: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub and GitLab make them."""
+    titles = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {"#" + re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_no_file_names_a_developers_machine() -> None:

@@ -163,7 +163,7 @@ class _Check:
         told = " ".join(str(row[0]) for row in self._link.ask(statement, name)).upper().split(" ON ")
         writes = {"ALL", "INSERT", "UPDATE", "DELETE"}
         if any(writes & set(part.replace(",", " ").split()) for part in told):
-            yield Result("warn", SUBJECT, "the user may write; one that may only read is enough, the README shows how")
+            yield Result("warn", SUBJECT, "the user may write; one that only reads is enough: see docs/database.md")
 
 
 def _failed(what: str, error: QueryError) -> Result:

@@ -41,7 +41,7 @@ REMEDIES: Mapping[Cause, str] = {
     "driver": "the server wants an encrypted password; add ?ssl_ca=FILE to the URL, or pip install cryptography",
     "connection_lost": "the server closed the connection; it is opened again",
     "timeout": "no answer within database.timeout; see whether the server is overloaded, or an index is missing",
-    "privilege": "the user may not read it, or it does not exist; grant what the README shows for this database",
+    "privilege": "the user may not read it, or it does not exist; grant what docs/database.md shows for it",
     "missing_table": "the table does not exist; set database.table or database.migrations_table",
     "missing_column": "a column does not exist; set its name under database.columns",
     "time_zone": "new rows are dated whole hours off; set database.timezone to what config/app.php of the app has",

@@ -100,7 +100,7 @@ def test_missing_privilege(app: Database) -> None:
     app.revoke("created_at")
     (line, *_) = said(app.settings())
     assert line.startswith("FAIL  database: column created_at of appointments: the user may not read it")
-    assert "README" in line
+    assert "docs/database.md" in line
 
 
 def test_a_user_that_may_write(app: Database) -> None:
@@ -111,7 +111,7 @@ def test_a_user_that_may_write(app: Database) -> None:
     app.execute(f"GRANT INSERT ON appointments TO {app.user}")
     lines = said(app.settings(timezone="UTC"))
     app.execute(f"REVOKE INSERT ON appointments FROM {app.user}")
-    assert "the user may write; one that may only read is enough, the README shows how" in lines[0]
+    assert "the user may write; one that only reads is enough: see docs/database.md" in lines[0]
     assert lines[1].startswith(OK)
 
 

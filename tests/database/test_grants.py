@@ -1,4 +1,4 @@
-"""The README's grants are what the exporter needs, and nothing more."""
+"""The documented grants are what the exporter needs, and nothing more."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from exporter.model import DatabaseSnapshot
     from tests.support.databases import Server
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+PAGE = (Path(__file__).parents[2] / "docs" / "database.md").read_text("utf-8")
+BLOCKS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(params=["mariadb", "postgresql"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Return a server on which the exporter's user has what the README grants."""
+    """Return a server on which the exporter's user has what the document grants."""
     found: Server = request.getfixturevalue(request.param)
     found.execute(UNIQUE, STATUS, f"INSERT INTO migrations (migration) VALUES ('{MIGRATION}')")
     (block,) = (one for one in BLOCKS if ("'@'" in one) == (found.family == "mysql"))
@@ -40,7 +40,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 def test_every_query_is_answered(server: Server) -> None:
-    """With the README's grants nothing fails, and `check` has nothing to say."""
+    """With the documented grants nothing fails, and `check` has nothing to say."""
     shown: list[DatabaseSnapshot] = []
     settings = server.settings(timezone="UTC")
     assert Sampler(settings, shown.append).complete()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,6 +110,10 @@ def test_mistakes_are_told(built: Built, tmp_path: Path) -> None:
     alone.mkdir()
     for name in ("install.sh", "requirements.lock"):
         shutil.copy(ROOT / "deploy" / name, alone)
+    # A Python that only its owner may run, as in the tests' own folder, is refused for a real host.
+    subprocess.run([sys.executable, "-m", "venv", "--copies", str(tmp_path / "closed")], check=True)
+    closed = tmp_path / "closed" / "bin" / "python"
+    (tmp_path / "closed").chmod(0o700)
     changed = (alone / "requirements.lock").read_text().replace("sha256:", "sha256:0", 1)[:-1]
     assert "checkout" in script(tmp_path, script=str(alone / "install.sh")).stderr
     (alone / "requirements.lock").write_text(changed)
@@ -118,6 +123,7 @@ def test_mistakes_are_told(built: Built, tmp_path: Path) -> None:
         (("rollback", "1.0"), {}, "1.0 is not installed"),
         (("instal",), {}, "unknown command instal"),
         (("install", str(built.wheel)), {"PYTHON": "/bin/false"}, "no Python 3.11 or newer"),
+        (("install", str(built.wheel)), {"PYTHON": str(closed), "ROOT": ""}, "no Python 3.11 or newer"),
         (("install", str(built.wheel)), {}, "hash"),
     ):
         done = script(tmp_path, *step, script=str(alone / "install.sh"), **variables)
