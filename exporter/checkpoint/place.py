@@ -55,7 +55,7 @@ def check_owners(path: Path) -> None:
     Where others may write, as in /tmp, they could lay a link or a file of theirs there, to have this
     process write elsewhere, or to write into the state themselves.
     """
-    ours = {os.geteuid(), path.parent.stat().st_uid}
+    ours = {0, os.geteuid(), path.parent.stat().st_uid}
     for name in (path, *(path.with_name(path.name + one) for one in (*SIDES, ".lock", ".tmp", ".new"))):
         try:
             found = name.lstat()

@@ -241,7 +241,8 @@ def _web(moment: Moment) -> Iterator[Problem]:
         yield Problem(
             "warning",
             "The web configuration cannot be used; the one before it is in force.",
-            "The exporter's own log says what is wrong with it.",
+            f"{CHECK} says what is wrong with it.",
+            "BookingReloadFailed",
         )
     left = None if web.certificate_expires is None else web.certificate_expires - moment.now
     if left is not None and left < CERTIFICATE_SECONDS:
@@ -249,6 +250,7 @@ def _web(moment: Moment) -> Iterator[Problem]:
             "warning",
             f"The TLS certificate expires in {duration(left)}." if left > 0 else "The TLS certificate has expired.",
             "Renew it; the exporter takes the new one by itself.",
+            "BookingCertificateExpires",
         )
 
 

@@ -162,19 +162,19 @@ WRONG: Mapping[str, tuple[Moment, str, str, str]] = {
         replace(moment(), web=WebHealth(reload_successful=False, certificate_expires=None)),
         "warning",
         "The web configuration cannot be used; the one before it is in force.",
-        "",
+        "BookingReloadFailed",
     ),
     "certificate": (
         replace(moment(), web=WebHealth(reload_successful=True, certificate_expires=NOW + 6 * 86400)),
         "warning",
         "The TLS certificate expires in 6 d.",
-        "",
+        "BookingCertificateExpires",
     ),
     "expired": (
         replace(moment(), web=WebHealth(reload_successful=True, certificate_expires=NOW)),
         "warning",
         "The TLS certificate has expired.",
-        "",
+        "BookingCertificateExpires",
     ),
     "history": (
         moment(make_snapshot(exposed=False), logs(lag_bytes=2_400_000)),
@@ -267,3 +267,4 @@ def test_limits_are_those_of_the_alerts() -> None:
     assert shipped["clock_offset_seconds"] == verdict.CLOCK_OFFSET_SECONDS
     assert shipped["sample_age_seconds"] == verdict.SAMPLE_AGE_SECONDS
     assert shipped["state_lost_seconds"] == verdict.STATE_LOST_SECONDS
+    assert shipped["certificate_seconds"] == verdict.CERTIFICATE_SECONDS
