@@ -30,6 +30,15 @@ def test_agrees_as_far_as_both_reach() -> None:
     assert not fingerprint.agrees(known, b"x" + DATA[1:300])
 
 
+def test_alike_asks_for_the_first_256_bytes() -> None:
+    """Two files are alike if they share 256 bytes, wherever they part behind them; fewer prove nothing."""
+    known = fingerprint.head(DATA)
+    assert fingerprint.alike(known, DATA[:256] + b"other" * 1000)
+    assert not fingerprint.alike(known, DATA[:255])
+    assert not fingerprint.alike(known, DATA[:255] + b"other" * 1000)
+    assert not fingerprint.alike(fingerprint.head(DATA[:255]), DATA)
+
+
 def test_tail_is_what_lies_before_a_position() -> None:
     """The tail is a hash of up to 256 bytes, none for no bytes."""
     assert fingerprint.tail(b"") == b""

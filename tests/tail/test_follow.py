@@ -90,6 +90,26 @@ def test_measure_believes_growth_of_the_same_content_only(tmp_path: Path) -> Non
     assert tail.size == 1200
 
 
+def test_recognise_takes_the_head_of_what_is_not_read(tmp_path: Path) -> None:
+    """An unread file is known by its head, which grows with it; other content in its place does not become its own."""
+    path = tmp_path / "a"
+    path.write_bytes(DATA[:300])
+    tail = Tail(1, "app", str(path), 1, 1, file=OpenFile(str(path)), dirty=False)
+    tail.recognise()
+    assert (tail.certain, tail.dirty, tail.fresh, tail.position) == (True, True, True, 0)
+    path.write_bytes(DATA[:1100])
+    tail.recognise()
+    assert tail.head == fingerprint.head(DATA[:1100])
+    path.write_bytes(b"x" * 2000)
+    tail.recognise()
+    assert tail.head == fingerprint.head(DATA[:1100])
+    assert tail.file is not None
+    assert not tail.intact(tail.file.stat())
+    tail.close()
+    tail.recognise()
+    assert tail.head == fingerprint.head(DATA[:1100])
+
+
 def test_intact_compares_the_head_too(tmp_path: Path) -> None:
     """A file that holds the same bytes before the position behind another beginning is another content."""
     data = b"a" * 1000 + b"end" * 300

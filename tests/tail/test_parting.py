@@ -110,3 +110,29 @@ def test_what_cannot_be_read(folder: Path) -> None:
         pass
     with pytest.raises(ReadError):
         parting.parting(one, other, len(A))
+
+
+LINE = b"[2025-10-09 10:53:20] production.INFO: Public booking created  \n"
+LATER = LINE.replace(b":20]", b":21]")
+FINE = b"[2025-10-09T10:53:20.704004+02:00] production.INFO: Public booking created  \n"
+JSON = b'{"message":"Public booking created","context":{},"level":200,"datetime":"2025-10-09T10:53:20%s+02:00"}\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "proved"),
+    [
+        (LINE * 3000, False),
+        (LINE * 3000 + LATER, True),
+        (LINE + LATER + LATER * 3000, True),
+        (LINE * 3 + b"#0 [2025-10-09 10:53:21] in a trace\n", False),
+        (FINE, True),
+        (JSON % b"" * 3, False),
+        (JSON % b".704004", True),
+        (b"no record\n" * 100, False),
+    ],
+    ids=["one second", "last later", "first earlier", "inside a line", "fine", "JSON", "fine JSON", "none"],
+)
+def test_what_proves_a_copy(tmp_path: Path, data: bytes, *, proved: bool) -> None:
+    """Records of two seconds, or of one finer time, were copied; those of one second may have been written twice."""
+    with Pair(tmp_path, data + LATER, b"") as (one, _):
+        assert parting.proves_copy(one, len(data)) is proved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.tail.files import FileStat
+from exporter.tail.files import FileStat, OpenFile
 from exporter.tail.follow import Tail
 from exporter.tail.reconcile import pair, rotation_kind
 
@@ -22,6 +22,17 @@ def test_pairs_by_device_and_inode_then_by_path_and_inode() -> None:
     assert [(stat.path, tail.id) for _, stat, tail in result.known] == [("/moved", 1), ("/2", 2)]
     assert [stat.path for _, stat in result.unknown] == ["/3", "/x"]
     assert result.unsighted == [gone]
+
+
+def test_two_files_known_by_one_inode() -> None:
+    """The one that is open is it; the other one is sought, and so are all that have lost their inodes."""
+    held, before = Tail(1, "app", "/1", 1, 1, file=OpenFile(__file__)), Tail(2, "app", "/2", 1, 1)
+    lost = [Tail(number, "app", "/3", 0, 0) for number in (3, 4)]
+    for tails in ([held, before, *lost], [before, held, *lost]):
+        result = pair([seen("/moved", 1, 1)], tails)
+        assert [tail for _, _, tail in result.known] == [held]
+        assert result.unsighted == [before, *lost]
+    held.close()
 
 
 @pytest.mark.parametrize(

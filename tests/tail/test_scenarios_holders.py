@@ -158,6 +158,21 @@ def test_rotated_again_after_a_rename_inside_the_glob(tmp_path: Path, logs: Path
         assert (daemon.created(), daemon.losses()) == (20, {})
 
 
+@pytest.mark.parametrize("second", [True, False], ids=["one second", "two seconds"])
+def test_files_that_share_what_may_have_been_written_twice(wide: Stepper, logs: Path, *, second: bool) -> None:
+    """What two files share before they part counts once; if it is all of one second, a possible loss is told."""
+    shared = b"".join(record(0 if second else number) for number in range(5))
+    append(logs / "laravel.log", shared)
+    wide.refresh()
+    append(logs / "laravel-copy.log", shared)
+    append(logs / "laravel.log", records(10, 60))
+    append(logs / "laravel-copy.log", records(100, 105))
+    wide.settle()
+    assert 256 < len(shared) < 1024 < (logs / "laravel.log").stat().st_size
+    assert wide.created() == 5 + 50 + 5
+    assert wide.losses() == ({"possible_losses_total{app,replaced}": 1} if second else {})
+
+
 def test_copy_of_a_longer_copy_whose_original_grew_too(wide: Stepper, logs: Path) -> None:
     """Of two equal copies that hold more than their original, which went on as well, one is read."""
     log = logs / "laravel.log"
