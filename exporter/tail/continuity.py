@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 from exporter.catalogue import OWN
 from exporter.records.carry import Carry
 from exporter.tail import fingerprint, kinship
-from exporter.tail.discover import beside, stirred
+from exporter.tail.between import Between
+from exporter.tail.discover import beside
 from exporter.tail.files import ReadError
-from exporter.tail.follow import UNREAD
 from exporter.tail.heirs import Heirs
 from exporter.tail.inflate import InflatedFile
-from exporter.tail.neighbours import PATIENCE, Gap, Unreadable, generation
+from exporter.tail.neighbours import PATIENCE, Unreadable, generation
 from exporter.tail.parting import proves_copy
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ YOUNG: Final = 1.0
 """How long a small file that begins like another waits for the copy it may become, in seconds."""
 GRAIN: Final = 0.01
 """By how many seconds the time of a file that is written now may be behind our clock."""
-_GONE: Final = frozenset({"missing", "unlinked"})
-"""States of files whose inodes another may have, unless we hold them open."""
 PASSED_OVER: Final = Carry(kind="line", level=True, skipping=True)
 """What is open at the end of a file that is not read from its beginning: the rest of some record."""
 
@@ -44,7 +42,6 @@ class Continuity:
     """Looks at open files and keeps their positions true to their content.
 
     `moved` tells that content was found in another place, to be looked at; who does so resets it.
-    `sighted` are the paths that the globs name at present.
     """
 
     def __init__(
@@ -52,12 +49,11 @@ class Continuity:
     ) -> None:
         """Take the followed files, what lies beside them, and the way to open what was found at a place."""
         self.moved = False
-        self.sighted: frozenset[str] = frozenset()
         self._patient = True
-        self._gaps: dict[str, Gap] = {}
         self._followed = followed
         self._neighbours = neighbours
         self._heirs = Heirs(followed, neighbours)
+        self._between = Between(followed, neighbours)
         self._open = opening
         self._report = report
         self._warn = warn
@@ -65,7 +61,11 @@ class Continuity:
     def follow(self, rotated: Mapping[str, tuple[str, ...]], globs: Mapping[str, tuple[str, ...]]) -> None:
         """Take where the files of other logs are sought; what was sought for a log that is gone is no more."""
         self._neighbours.follow(rotated, globs)
-        self._gaps = {path: gap for path, gap in self._gaps.items() if gap.tail.log in rotated}
+        self._between.follow(rotated)
+
+    def sight(self, paths: frozenset[str]) -> None:
+        """Take the paths that the globs name at present."""
+        self._between.sighted = paths
 
     def look(self, tail: Tail, now: float) -> bool:
         """Take over the file's present size; return whether there is something to read. Raises ReadError."""
@@ -106,7 +106,7 @@ class Continuity:
 
     def settle(self, now: float) -> None:
         """Wait for nothing any more: what is there now, and can be read now, is all that there will be."""
-        self._patient = False
+        self._patient = self._between.patient = False
         self.retry(now)
 
     def waits(self, tail: Tail, now: float) -> bool:
@@ -272,63 +272,12 @@ class Continuity:
     def find_between(
         self, tail: Tail, since: float, now: float, *, path: str | None = None, told: bool = False
     ) -> None:
-        """Follow what came to the path of `tail` and was rotated in turn since a time, none of which was seen there.
-
-        `path` is where it was, if it was moved. What cannot be read is tried again at the next looks,
-        for a while; then it is a possible loss, unless one was `told` already.
-        """
-        path = path or tail.path
-        if tail.log in self._followed.rotated and (stirred(path, since) or self._followed.rotated[tail.log]):
-            gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told))
-            self._fill(gap, now)
+        """Follow what came to the path of `tail` and was rotated in turn since a time: see `tail.between`."""
+        self.moved = self._between.find(tail, since, now, path=path, told=told) or self.moved
 
     def retry(self, now: float) -> None:
         """Look again for what could not be read when it was sought."""
-        for gap in list(self._gaps.values()):
-            self._fill(gap, now)
-
-    def _fill(self, gap: Gap, now: float) -> None:
-        tail, met = gap.tail, set[str]()
-        for unread in self._followed.tails:
-            unread.recognise()
-        unseen = self._unseen(gap, met, now)
-        try:
-            for stat, file in self._neighbours.written_since(tail.log, gap.path, gap.since, unseen, now):
-                self._followed.take_up((stat.device, stat.inode))
-                found = self._followed.add(tail.log, stat, file, now)
-                found.state = "rotated"
-                found.recognise()
-                if stat.path not in met:
-                    self._followed.rotation(found, "renamed")
-                self.moved = True
-        except Unreadable:
-            if self._patient and 0 <= now - gap.begun < PATIENCE:
-                return
-            if not gap.told:
-                self._followed.loss(tail, "deleted", 0)
-            gap.told = True
-            if not self._patient:
-                return  # what is sought once more before the end is no other loss
-        del self._gaps[gap.path]
-
-    def _unseen(self, gap: Gap, met: set[str], now: float) -> Callable[[FileStat, OpenFile], bool]:
-        """Return a test of whether a file is followed by nobody yet, which notes the paths of copies in `met`."""
-        there = gap.path if gap.path in self.sighted else None
-        unheld = gap.tail if gap.tail.file is None else None  # its inode may hold other content by now
-
-        def test(stat: FileStat, file: OpenFile) -> bool:
-            if stat.path == there or (stat.path in self.sighted and not generation(stat.path, gap.path)):
-                return False  # followed by itself
-            if self._known(stat, file, unheld, gap.since, now):
-                return False
-            if there is not None and kinship.copies(file, there):
-                return False
-            meeting = kinship.met(file, self._followed.tails)
-            if meeting == "all":
-                met.add(stat.path)
-            return meeting != "part"
-
-        return test
+        self.moved = self._between.retry(now) or self.moved
 
     def pass_over(self, met: Tail, now: float) -> None:
         """Note the rotated files beside a log that is met for the first time: only what they grow by is read.
@@ -354,20 +303,6 @@ class Continuity:
             found.state = "rotated"
             self.begin_at_end(found, stat.size)
             found.grown = stat.modified
-
-    def _known(self, stat: FileStat, file: OpenFile, but: Tail | None, since: float, now: float) -> bool:
-        """Tell whether what was opened is followed, and not another file on the inode of one that is gone.
-
-        Nor one that was put aside for its compression since a time: it may hold what is sought.
-        """
-        for other in self._followed.tails:
-            if other is but or other.key != (stat.device, stat.inode) or (other.file is None and other.state in _GONE):
-                continue
-            if other.state in UNREAD and not other.position:
-                return not (file.inflated and since <= other.begun <= now)  # not after now: by a clock set back since
-            if other.file is not None or file.holds(other.head, other.tail, other.position):
-                return True
-        return False
 
     def inherit(self, lost: Tail, now: float) -> Tail | None:
         """Let the file that now holds the content of `lost` go on at its position, and return it if there is one.

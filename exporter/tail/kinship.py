@@ -93,11 +93,11 @@ def _shared(tail: Tail, known: Tail) -> float:
     try:
         if intact(known):
             return common_length(tail, known) or 0
+        if holds(tail, known):
+            return known.position
+        return extent(tail) if tail.file is not None and early_copy(tail.file, known) else 0
     except Unreadable:
         return math.inf
-    if holds(tail, known):
-        return known.position
-    return extent(tail) if tail.file is not None and early_copy(tail.file, known) else 0
 
 
 def common_length(tail: Tail, original: Tail) -> int | None:

@@ -7,7 +7,6 @@ declares nothing lost for a while.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,17 +32,6 @@ _SEARCHES: Final = 10
 
 PATIENCE: Final = 60.0
 """For how many seconds what cannot be read, and may be what is sought, is tried before a loss is declared."""
-
-
-@dataclass(slots=True)
-class Gap:
-    """A time since which content may have come to a path and gone, when it was noticed, and whether a loss was told."""
-
-    tail: Tail
-    path: str
-    since: float
-    begun: float
-    told: bool
 
 
 class Unreadable(Exception):  # noqa: N818  (a state, not a failure: counted where it was met)

@@ -132,7 +132,8 @@ class Tracker:
             self._troubles.note(log, path, cause, now)
         pairing = pair(sightings.files, self.tails)
         first_met = self._unmet & {log for log, _ in pairing.unknown}
-        taken = self.content.sighted = frozenset(stat.path for _, stat in sightings.files)
+        taken = frozenset(stat.path for _, stat in sightings.files)
+        self.content.sight(taken)
         for log, stat, tail in pairing.known:
             with self._guarded(tail, now):
                 self._sighted(log, tail, stat, now)

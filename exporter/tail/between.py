@@ -1,0 +1,140 @@
+"""What came to a place and was rotated away again between two looks, and so was never seen there. I/O, read-only.
+
+It is sought among the files beside that place: those named like its generations and written since the
+last look, which nobody follows and which hold nothing that was read.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from exporter.tail import kinship
+from exporter.tail.discover import stirred
+from exporter.tail.files import ReadError
+from exporter.tail.follow import UNREAD
+from exporter.tail.neighbours import PATIENCE, Unreadable, generation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from exporter.tail.files import FileStat, OpenFile
+    from exporter.tail.follow import Tail
+    from exporter.tail.followed import Followed
+    from exporter.tail.neighbours import Neighbours
+
+_GONE: Final = frozenset({"missing", "unlinked"})
+"""States of files whose inodes another may have, unless we hold them open."""
+
+
+@dataclass(slots=True)
+class Gap:
+    """A time since which content may have come to a path and gone, when it was noticed, and whether a loss was told."""
+
+    tail: Tail
+    path: str
+    since: float
+    begun: float
+    told: bool
+
+
+class Between:
+    """Seeks what came and went unseen.
+
+    `sighted` are the paths that the globs name at present; `patient` tells that what cannot be read may
+    be tried again later.
+    """
+
+    def __init__(self, followed: Followed, neighbours: Neighbours) -> None:
+        """Take the followed files, and what lies beside them."""
+        self.sighted: frozenset[str] = frozenset()
+        self.patient = True
+        self._gaps: dict[str, Gap] = {}
+        self._followed = followed
+        self._neighbours = neighbours
+
+    def follow(self, logs: Iterable[str]) -> None:
+        """Take the names of the logs that are followed from now on; for others nothing is sought any more."""
+        self._gaps = {path: gap for path, gap in self._gaps.items() if gap.tail.log in logs}
+
+    def find(self, tail: Tail, since: float, now: float, *, path: str | None = None, told: bool = False) -> bool:
+        """Follow what came to the path of `tail` and was rotated in turn since a time; return whether there was any.
+
+        `path` is where it was, if it was moved. What cannot be read is tried again at the next looks,
+        for a while; then it is a possible loss, unless one was `told` already.
+        """
+        path = path or tail.path
+        if tail.log in self._followed.rotated and (stirred(path, since) or self._followed.rotated[tail.log]):
+            gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told))
+            return self._fill(gap, now)
+        return False
+
+    def retry(self, now: float) -> bool:
+        """Look again for what could not be read when it was sought; return whether there was any."""
+        found = [self._fill(gap, now) for gap in list(self._gaps.values())]
+        return any(found)
+
+    def _fill(self, gap: Gap, now: float) -> bool:
+        tail, met, some = gap.tail, set[str](), False
+        self._recognise(self._followed.tails)
+        unseen = self._unseen(gap, met, now)
+        try:
+            for stat, file in self._neighbours.written_since(tail.log, gap.path, gap.since, unseen, now):
+                self._followed.take_up((stat.device, stat.inode))
+                found = self._followed.add(tail.log, stat, file, now)
+                found.state = "rotated"
+                self._recognise([found])
+                if stat.path not in met:
+                    self._followed.rotation(found, "renamed")
+                some = True
+        except Unreadable:
+            if self.patient and 0 <= now - gap.begun < PATIENCE:
+                return some
+            if not gap.told:
+                self._followed.loss(tail, "deleted", 0)
+            gap.told = True
+            if not self.patient:
+                return some  # what is sought once more before the end is no other loss
+        del self._gaps[gap.path]
+        return some
+
+    @staticmethod
+    def _recognise(tails: Iterable[Tail]) -> None:
+        """Take the heads of files that are not read yet, so that copies of them can be told."""
+        for tail in tails:
+            with suppress(ReadError):  # it is told when it is to be read
+                tail.recognise()
+
+    def _unseen(self, gap: Gap, met: set[str], now: float) -> Callable[[FileStat, OpenFile], bool]:
+        """Return a test of whether a file is followed by nobody yet, which notes the paths of copies in `met`."""
+        there = gap.path if gap.path in self.sighted else None
+        unheld = gap.tail if gap.tail.file is None else None  # its inode may hold other content by now
+
+        def test(stat: FileStat, file: OpenFile) -> bool:
+            if stat.path == there or (stat.path in self.sighted and not generation(stat.path, gap.path)):
+                return False  # followed by itself
+            if self._known(stat, file, unheld, gap.since, now):
+                return False
+            if there is not None and kinship.copies(file, there):
+                return False
+            meeting = kinship.met(file, self._followed.tails)
+            if meeting == "all":
+                met.add(stat.path)
+            return meeting != "part"
+
+        return test
+
+    def _known(self, stat: FileStat, file: OpenFile, but: Tail | None, since: float, now: float) -> bool:
+        """Tell whether what was opened is followed, and not another file on the inode of one that is gone.
+
+        Nor one that was put aside for its compression since a time: it may hold what is sought.
+        """
+        for other in self._followed.tails:
+            if other is but or other.key != (stat.device, stat.inode) or (other.file is None and other.state in _GONE):
+                continue
+            if other.state in UNREAD and not other.position:
+                return not (file.inflated and since <= other.begun <= now)  # not after now: by a clock set back since
+            if other.file is not None or file.holds(other.head, other.tail, other.position):
+                return True
+        return False
