@@ -11,6 +11,12 @@ _COLLECT_AFTER: Final = 20_000
 """New objects after which garbage is sought: counting makes many that live for days, and hardly any cycles."""
 
 
+def look_away() -> None:
+    """To be called when all parts are built, by what ends soon: look for garbage rarely, among later objects only."""
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
+
+
 def settle() -> None:
     """To be called when all parts are built: give back what building them took, and look at them no more.
 
@@ -19,7 +25,6 @@ def settle() -> None:
     """
     gc.unfreeze()  # of what was replaced, cycles are left
     gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
+    look_away()
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.document import Document, DocumentError, dotted
 from exporter.document import parse as parse_document
+from exporter.events.source import builtin_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME = "a.yaml"
 TEXT = """\
@@ -130,3 +136,20 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         return
     assert document.line(("a", 0)) >= 1
     assert all(line >= 1 and problem.startswith(f"{NAME}:{line}: ") for line, problem in document.duplicates)
+
+
+def places(data: object, location: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the locations of all values."""
+    yield location
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield from places(value, (*location, key))
+
+
+@pytest.mark.parametrize("text", [builtin_source().text, TEXT], ids=["shipped", "small"])
+def test_a_sound_text_is_read_faster_to_the_same(text: str) -> None:
+    """Values and lines are those that the strict way gives."""
+    strict, quick = parse(text), parse_document(text, NAME, sound=True)
+    assert quick.data == strict.data
+    assert [quick.line(one) for one in places(quick.data)] == [strict.line(one) for one in places(strict.data)]
+    assert quick.duplicates == strict.duplicates == ()

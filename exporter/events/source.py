@@ -29,6 +29,7 @@ class Source:
 
     name: str
     text: str
+    shipped: bool = False
 
 
 def read_sources(files: Iterable[Path], *, builtin: bool = True) -> tuple[Source, ...]:
@@ -49,13 +50,13 @@ def read_sources(files: Iterable[Path], *, builtin: bool = True) -> tuple[Source
 def builtin_source() -> Source:
     """Return the shipped definitions."""
     text = resources.files("exporter.events").joinpath(BUILTIN_NAME).read_text(encoding="utf-8")
-    return Source(BUILTIN_NAME, text)
+    return Source(BUILTIN_NAME, text, shipped=True)
 
 
 def parse_source(source: Source) -> Document:
     """Parse a source; EventError where it is no YAML or a key stands twice."""
     try:
-        document = parse(source.text, source.name)
+        document = parse(source.text, source.name, sound=source.shipped)
     except DocumentError as error:
         raise EventError(str(error)) from None
     if document.duplicates:

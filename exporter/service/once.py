@@ -34,7 +34,7 @@ def run_once(settings: Settings, events: EventSet, out: TextIO) -> int:
             stopping=lambda: False,
             boot=boot_id(),
         )
-        memory.settle()
+        memory.look_away()
         try:
             daemon.loop.complete()
             sampled = daemon.sampling.sampler is not None and daemon.sampling.sampler.complete()
