@@ -1,4 +1,4 @@
-"""TLS and users end to end: the daemon with the README's web configuration, asked by curl, openssl and Prometheus."""
+"""TLS and users end to end: the daemon with the configuration of docs/web.md, by curl, openssl and Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "web.md").read_text("utf-8")
 PASSWORD = "curtain-lantern"  # noqa: S105  (made up)
 HASHED = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(6)).decode()
 EVERY_SECOND = "global: {scrape_interval: 1s, scrape_timeout: 900ms}\n"
@@ -28,8 +28,8 @@ RECORD = "[2025-10-06 18:22:12] production.INFO: hello \n"
 
 
 def block(containing: str) -> str:
-    """Return the README's YAML block that contains a text."""
-    (one,) = (text for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if containing in text)
+    """Return the page's YAML block that contains a text."""
+    (one,) = (text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if containing in text)
     return str(one)
 
 
@@ -38,7 +38,7 @@ SCRAPE = block("password_file:")
 
 
 class Site:
-    """The files of the README's example in a folder of their own, and a daemon that serves by them."""
+    """The files of the page's example in a folder of their own, and a daemon that serves by them."""
 
     def __init__(self, folder: Path, logs: Path) -> None:
         self.folder = folder
@@ -55,9 +55,9 @@ class Site:
         self.config = config
 
     def localised(self, text: str) -> str:
-        """Return the text with the paths of this folder in place of the README's."""
+        """Return the text with the paths of this folder in place of the page's."""
         text = re.sub(r"/etc/[a-z/-]+/", f"{self.folder}/", text)
-        text = re.sub(r"\$2y\$\S+", lambda _: HASHED, text)  # nobody knows the password of the README's
+        text = re.sub(r"\$2y\$\S+", lambda _: HASHED, text)  # nobody knows the password of the page's
         return text.replace("server.pem", "tls.pem").replace("server-key.pem", "tls-key.pem")
 
     def write(self, text: str) -> None:
@@ -168,7 +168,7 @@ def test_changes_without_a_restart(site: Site) -> None:
 
 
 def test_by_prometheus(site: Site, tmp_path: Path) -> None:
-    """A real Prometheus with the README's other half scrapes it; with a wrong password it does not."""
+    """A real Prometheus with the page's other half scrapes it; with a wrong password it does not."""
     (site.folder / "password").write_text(PASSWORD + "\n")
     half = site.localised(SCRAPE).replace('"app1.example.org:10877"', f'"localhost:{site.daemon.port}"')
     half += (
@@ -187,7 +187,7 @@ def test_by_prometheus(site: Site, tmp_path: Path) -> None:
 
 
 def test_promtool_accepts_the_sample(tmp_path: Path, logs: Path) -> None:
-    """The README's file is one for every exporter of Prometheus's toolkit, and `check` has nothing to add."""
+    """The page's file is one for every exporter of Prometheus's toolkit, and `check` has nothing to add."""
     promtool = need_program("promtool", "prometheus")
     site = Site(tmp_path / "site", logs)
     done = subprocess.run([promtool, "check", "web-config", site.web], capture_output=True, text=True, check=False)
