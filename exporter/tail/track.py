@@ -6,6 +6,7 @@ counted through `report`, in the same transaction as the positions.
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -74,7 +75,7 @@ class Tracker:
         self._asleep: frozenset[str] = frozenset()
         self._overdue: set[int] = set()
         self._at_end: dict[tuple[int, int], int] = {}
-        self._looked = max((tail.seen for tail in self.tails), default=0.0)
+        self._looked = max((tail.seen for tail in self.tails), default=math.inf)
         self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
 
     def follow(self, logs: Sequence[LogSettings], *, met: AbstractSet[str], heirs: Mapping[str, str]) -> None:
@@ -360,7 +361,8 @@ class Tracker:
         if file is None:
             return
         tail = self._followed.add(log, stat, file, now)
-        tail.begun = self._followed.vacant_since(tail, now if log in self._unmet else self._looked)
+        looked = now if log in self._unmet else min(now, self._looked)  # with no file known nothing came unseen
+        tail.begun = self._followed.vacant_since(tail, looked)
         end = self._at_end.pop(key, 0)
         if end:
             with self._guarded(tail, now):

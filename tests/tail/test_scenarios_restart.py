@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -302,6 +303,31 @@ def test_lost_state(daemon: Stepper, logs: Path) -> None:
     daemon.settle()
     assert daemon.created() == 3
     assert daemon.daemon.view.snapshot.state_lost == lost_at
+
+
+@pytest.mark.parametrize("after", ["damage", "reset", "all forgotten"])
+def test_new_log_beside_old_files_without_a_position(daemon: Stepper, logs: Path, after: str) -> None:
+    """Rotated files that were there when no position was known are history, though the log beside them is empty."""
+    append(logs / "laravel.log", records(0, 10))
+    daemon.settle()
+    daemon.stop()
+    (logs / "laravel.log").rename(logs / "laravel.log.1")
+    if after == "damage":
+        daemon.path.write_bytes(b"no database" * 1000)
+    elif after == "reset":
+        Store.reset(daemon.path, now=daemon.now, mountinfo="")
+    else:
+        with sqlite3.connect(daemon.path) as state:
+            state.execute("DELETE FROM files")
+        state.close()
+    os.utime(logs / "laravel.log.1", (daemon.now, daemon.now))
+    (logs / "laravel.log").touch()
+    daemon.advance(60)
+    daemon.start()
+    daemon.settle()
+    append(logs / "laravel.log", records(10, 15))
+    daemon.settle()
+    assert daemon.created() == (15 if after == "all forgotten" else 5)
 
 
 def test_state_reset(daemon: Stepper, logs: Path) -> None:
