@@ -34,16 +34,14 @@ def script(root: Path, *arguments: str, **variables: str) -> subprocess.Complete
     return done
 
 
-def newer(wheel: Path, folder: Path, version: str, *, broken: bool = False) -> Path:
-    """Return a copy of the wheel that says it is `version`; a broken one cannot start."""
+def newer(wheel: Path, folder: Path, version: str, change: str = "") -> Path:
+    """Return a copy of the wheel that says it is `version`; `change` is Python that it runs first."""
     path = folder / wheel.name.replace(__version__, version)
     with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             data = old.read(name)
             if name == "exporter/__init__.py":
-                data = data.replace(__version__.encode(), version.encode()) + (
-                    b"\nraise SystemExit(3)" if broken else b""
-                )
+                data = data.replace(__version__.encode(), version.encode()) + change.encode()
             if name.endswith("METADATA"):
                 data = data.replace(f"Version: {__version__}".encode(), f"Version: {version}".encode())
             if not name.endswith("RECORD"):
@@ -63,10 +61,11 @@ def test_install_upgrade_roll_back_remove(built: Built, tmp_path: Path, logs: Pa
     first = script(root, "list").stdout
     assert first.startswith(f"* {__version__}-")
     assert (root / "usr/local/share/man/man1/booking-exporter.1").read_text().startswith(".")
+    again = script(root, "install", str(built.wheel))
+    assert "in use already" in again.stderr
     _refuses_what_does_not_fit(built.wheel, root, tmp_path)
     daemon = Daemon(tmp_path / "daemon", "--log", f"{logs}/laravel*.log", state=state, program=program)
     for version, step in (
-        (__version__, ("install", str(built.wheel))),  # twice: nothing changes
         ("9.9.9", ("install", str(newer(built.wheel, tmp_path, "9.9.9")))),
         (__version__, ("rollback",)),
         ("9.9.9", ("rollback",)),
@@ -92,13 +91,13 @@ def _refuses_what_does_not_fit(wheel: Path, root: Path, folder: Path) -> None:
     """Try a version that does not start, and one that refuses the configuration: nothing changes, nothing is left."""
     before = script(root, "list").stdout
     config = folder / "config.yaml"
-    config.write_text("lissen: {}\n")
-    for version, variables, told in (
-        ("9.9.7", {}, "does not start"),
-        ("9.9.8", {"CONFIG": str(config)}, "lissen"),
+    config.touch()
+    refuse = "import sys\nif sys.argv[1:] == ['check', '--config', %r]: sys.exit(print('line 1') or 2)\nif"
+    for version, change, told in (
+        ("9.9.7", "raise SystemExit(3)\n", "does not start"),
+        ("9.9.8", refuse % str(config) + " sys.argv[1:] == ['--version']: sys.exit(0)\n", "line 1"),
     ):
-        new = newer(wheel, folder, version, broken=told == "does not start")
-        done = script(root, "install", str(new), **variables)
+        done = script(root, "install", str(newer(wheel, folder, version, change)), CONFIG=str(config))
         assert (done.returncode, script(root, "list").stdout) == (1, before)
         assert told in done.stderr
     assert len(list((root / "opt/booking-exporter/releases").iterdir())) == 1
@@ -111,7 +110,7 @@ def test_mistakes_are_told(built: Built, tmp_path: Path) -> None:
     for name in ("install.sh", "requirements.lock"):
         shutil.copy(ROOT / "deploy" / name, alone)
     # A Python that only its owner may run, as in the tests' own folder, is refused for a real host.
-    subprocess.run([sys.executable, "-m", "venv", "--copies", str(tmp_path / "closed")], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--copies", "--without-pip", str(tmp_path / "closed")], check=True)
     closed = tmp_path / "closed" / "bin" / "python"
     (tmp_path / "closed").chmod(0o700)
     changed = (alone / "requirements.lock").read_text().replace("sha256:", "sha256:0", 1)[:-1]
