@@ -48,6 +48,7 @@ class Condition:
         records: Mapping[str, float | None],
         *,
         catching_up: bool,
+        started: bool,
     ) -> Health:
         """Return the condition as the gauges show it; `offsets` and `records` are those of LogHealth, by log."""
         return Health(
@@ -56,7 +57,7 @@ class Condition:
             uncommitted_bytes=sum(tail.uncommitted for tail in tracker.tails),
             commit_failing=self.commit_failing,
             catching_up=catching_up,
-            ready=not catching_up and not self.commit_failing,
+            ready=started and not self.commit_failing,
             reload_successful=self.reload_successful,
             reload_success_time=self.reload_success_time,
         )

@@ -93,6 +93,8 @@ class Loop:
         self._refresh_at = 0.0
         self._commit_at = 0.0
         self._catching_up = True
+        self._started = False
+        """Whether it has caught up once since its start: a reload that adds a log takes nothing of that back."""
         self.condition = Condition(tuple(self._quiet_after))
         self.work = True
         self.live = False
@@ -225,6 +227,7 @@ class Loop:
 
     def _caught_up(self) -> None:
         self._catching_up = False
+        self._started = True
         if not self._start.exposed:
             self._start.exposed = True
             self._start.meta[EXPOSED] = "1"
@@ -277,7 +280,9 @@ class Loop:
         """Show the present condition."""
         offsets: Mapping[str, float | None] = {name: self._pipeline.clock_offset(name) for name in self._quiet_after}
         records = {name: self._pipeline.last_record(name) for name in self._quiet_after}
-        self._view.health = self.condition.health(self._tracker, offsets, records, catching_up=self._catching_up)
+        self._view.health = self.condition.health(
+            self._tracker, offsets, records, catching_up=self._catching_up, started=self._started
+        )
         if self._progress is not None and self._catching_up:
             total = sum(tail.size for tail in self._tracker.tails)
             self._progress(total - sum(tail.unread for tail in self._tracker.tails), total)

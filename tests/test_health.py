@@ -26,7 +26,7 @@ def condition(tails: list[Tail], *, catching_up: bool) -> LogHealth:
         [LogSettings("app", ("/none/*",))], tails, same_boot=True, report=lambda *_: None, warn=lambda *_: None
     )
     one = Condition(("app",))
-    health = one.health(tracker, {"app": 0.5}, {"app": 7.5}, catching_up=catching_up)
+    health = one.health(tracker, {"app": 0.5}, {"app": 7.5}, catching_up=catching_up, started=not catching_up)
     assert health.ready is not catching_up
     assert health.uncommitted_bytes == sum(tail.uncommitted for tail in tails)
     assert (health.logs["app"].clock_offset, health.logs["app"].last_record) == (0.5, 7.5)

@@ -26,7 +26,11 @@ EXIT_STATUS = {
     "70": "A bug in the program itself.",
     "130": "Interrupted.",
 }
-SIGNALS = {"SIGTERM, SIGINT": "The daemon saves what it has read and ends."}
+SIGNALS = {
+    "SIGHUP": "The daemon reads its configuration, event definitions and credentials again. What cannot be used is "
+    "refused as a whole, and told in the log.",
+    "SIGTERM, SIGINT": "The daemon saves what it has read and ends.",
+}
 
 
 def page(program: Command, version: str, variables: Mapping[str, str]) -> str:

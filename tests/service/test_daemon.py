@@ -265,6 +265,22 @@ def test_the_new_log_is_known_at_the_first_scrape(tmp_path: Path, logs: Path) ->
         assert scrape(daemon)['booking_exporter_files{log="web",state="active"}'] == 1
 
 
+def test_a_reload_leaves_the_daemon_ready(tmp_path: Path, logs: Path) -> None:
+    """A daemon that is ready stays so, also while it reads what a log got that comes back."""
+    app, web = log(logs, "app"), log(logs, "web")
+    with Stepper(tmp_path, app, web) as daemon:
+        assert not daemon.health().ready
+        daemon.settle()
+        daemon.reload(app)
+        append(logs / "web.log", records(0, 10))
+        daemon.reload(app, web)
+        assert (daemon.health().ready, daemon.health().catching_up) == (True, True)
+        daemon.settle()
+        assert (daemon.health().ready, daemon.health().catching_up) == (True, False)
+        offset = daemon.health().logs["web"].clock_offset
+        assert offset is None, "what was written meanwhile says nothing about the clock"
+
+
 def test_another_time_zone(tmp_path: Path, logs: Path) -> None:
     """What was learnt of a log's clock stays where its zone does, and is forgotten where it changes."""
     offset = 'booking_exporter_log_clock_offset_seconds{log="app"}'
