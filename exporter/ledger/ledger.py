@@ -56,10 +56,17 @@ class Ledger:
         self._last_changed: Changed[str] = Changed()
         self._last_handed: dict[str, float] = {}
         self._last_committed = dict(held.last_events)
+        self._aliases: dict[str, str] = {}
         self.redeclare(catalogue)
 
-    def redeclare(self, catalogue: Catalogue) -> None:
-        """Take the catalogue of a new configuration; nothing that was counted is lost."""
+    def redeclare(self, catalogue: Catalogue, renamed: Mapping[str, str] | None = None) -> None:
+        """Take the catalogue of a new configuration; nothing that was counted is lost.
+
+        `renamed` are logs that go on under another name: what is told of one violation before and after
+        is still grouped (not beyond a restart, since only hashes that include the old name are kept).
+        """
+        for old, new in (renamed or {}).items():
+            self._aliases[new] = self._aliases.pop(old, old)
         self._counters.redeclare(catalogue)
         self._histograms.redeclare(catalogue)
         known = catalogue.label_sets(catalogue[LAST_EVENT]) if LAST_EVENT in catalogue else ()
@@ -187,13 +194,14 @@ class Ledger:
         }
 
     def _violation_counts(self, log: str, time: float, violation: Violation) -> bool:
-        hashed = self._hash(VIOLATION, log, violation.key)
+        scope = self._aliases.get(log, log)
+        hashed = self._hash(VIOLATION, scope, violation.key)
         if violation.identifier is not None:
-            self._grouping.counts(self._hash(VIOLATION, log, violation.identifier), violation.role, time)
+            self._grouping.counts(self._hash(VIOLATION, scope, violation.identifier), violation.role, time)
         return self._grouping.counts(hashed, violation.role, time)
 
     def _resolve(self, log: str, time: float, label: LinkedLabel) -> str:
-        hashed = self._hash(VIOLATION, log, label.identifier)
+        hashed = self._hash(VIOLATION, self._aliases.get(log, log), label.identifier)
         return label.if_violated if self._grouping.violated(hashed, time) else label.otherwise
 
     def _hash(self, person: bytes, scope: str, text: str) -> bytes:

@@ -153,10 +153,11 @@ class Daemon:
         holds committed values only, as the old one did (guarantee G2).
         """
         renamed = heirs(self._settings, to.settings)
+        before = {log.name for log in self._settings.logs}
         names = frozenset(log.name for log in to.settings.logs)
         new = names - self._met - set(renamed.values())
         self._met |= names
-        self._ledger.redeclare(to.catalogue)
+        self._ledger.redeclare(to.catalogue, {old: name for old, name in renamed.items() if name not in before})
         self.tracker.follow(to.settings.logs, met=self._met - new, heirs=renamed)
         self.view = self.loop.follow(to.settings.logs, to.pipeline, at_end=new)
         if to.sampling is not self.sampling:

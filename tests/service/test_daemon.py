@@ -185,6 +185,44 @@ def test_a_renamed_log_is_no_new_one(tmp_path: Path, logs: Path) -> None:
         assert daemon.created() == 17
 
 
+SAVE_FAILED = (
+    b"[2025-10-09 10:53:20] production.ERROR: \xe2\x9d\x8c Failed to save appointment record to database "
+    b'{"error":"SQLSTATE[23000]: Integrity constraint violation: 1062 Duplicate entry \'RL0-25107\' for key '
+    b'\'unique_calcom_v2_booking_id\' (Connection: mysql)","calcom_booking_id":"RL0-25107"} \n'
+)
+REPORTED = (
+    b"[2025-10-09 10:53:21] production.ERROR: SQLSTATE[23000]: Integrity constraint violation: 1062 Duplicate entry "
+    b"'RL0-25107' for key 'unique_calcom_v2_booking_id' (Connection: mysql) "
+    b'{"exception":"[object] (UniqueConstraintViolationException(code: 23000): SQLSTATE[23000])"} \n'
+)
+
+
+@pytest.mark.parametrize(("glob", "expected"), [("app", 1), ("other", 2)], ids=["renamed", "another log"])
+def test_reports_of_one_violation_under_two_names(tmp_path: Path, logs: Path, glob: str, expected: int) -> None:
+    """A violation that is told again after the log got another name is still one; in another log it is another."""
+    with Stepper(tmp_path, log(logs, "app")) as daemon:
+        daemon.settle()
+        append(logs / "app.log", SAVE_FAILED)
+        daemon.settle()
+        daemon.reload(log(logs, "shop", glob))
+        append(logs / f"{glob}.log", REPORTED)
+        daemon.settle()
+        assert daemon.counters()["duplicate_booking_rejections_total{layer4,unique_constraint}"] == expected
+
+
+def test_a_log_that_takes_over_another_keeps_its_own_grouping(tmp_path: Path, logs: Path) -> None:
+    """A log that gets the globs of one that is gone still knows the violations that it was told itself."""
+    both = LogSettings("other", (f"{logs}/other*.log", f"{logs}/app*.log"))
+    with Stepper(tmp_path, log(logs, "app"), log(logs, "other")) as daemon:
+        daemon.settle()
+        append(logs / "other.log", SAVE_FAILED)
+        daemon.settle()
+        daemon.reload(both)
+        append(logs / "other.log", REPORTED)
+        daemon.settle()
+        assert daemon.counters()["duplicate_booking_rejections_total{layer4,unique_constraint}"] == 1
+
+
 def test_copies_are_sought_where_the_new_configuration_says(tmp_path: Path, logs: Path) -> None:
     """A place for rotated copies that a reload adds is searched at the next rotation."""
     (tmp_path / "archive").mkdir()
