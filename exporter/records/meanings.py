@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from exporter.model import Match
-from exporter.records.plain import Plain, add
+from exporter.records.plain import WORTH_A_COPY, Plain, add
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exporter.model import SeriesKey, Settled
     from exporter.records.block import Cut
     from exporter.records.hits import Hits
-    from exporter.records.plain import Beginnings, Part
+    from exporter.records.plain import Beginnings, Buffer, Part
 
 _UINT32: Final = "I"
 _FIELDS: Final = 4
@@ -112,10 +112,12 @@ class Meanings:
         """Add up the records of `part`; `judge` is given those that are left to the parser. Return the next trigger."""
         done = self._call(block, hits, part)
         kinds, run, room = self._kinds, self._run, self._room
-        with memoryview(block) as view:
-            text = bytes(view[: hits.headers[part.last]])  # slices of bytes cost half
+        text: Buffer = block
+        if run.counts + run.incidents + run.rows > WORTH_A_COPY:
+            with memoryview(block) as view:
+                text = bytes(view[: hits.headers[part.last]])  # slices of bytes cost half
         for kind, times, newest in _in_threes(room.counts[: 3 * run.counts].tolist()):
-            cut.counted.append((kinds[kind].match, text[newest : newest + _TIME], times))
+            cut.counted.append((kinds[kind].match, bytes(text[newest : newest + _TIME]), times))
         for number, value in zip(room.number_of[: run.numbers], room.numbers[: run.numbers], strict=True):
             series = kinds[number // _FIELDS].series[number % _FIELDS]
             cut.observed.setdefault(series, []).append(value)
@@ -149,7 +151,7 @@ class Meanings:
         done: int = self._library.native_run(self._table, at, ctypes.byref(run))
         return done
 
-    def _told(self, cut: Cut, text: bytes, record: Plain, unknown: int, *, seen: bool) -> bool:
+    def _told(self, cut: Cut, text: Buffer, record: Plain, unknown: int, *, seen: bool) -> bool:
         """Add up a record with a new beginning (or if that was `seen`, new labels), and tell the library of it."""
         told = self._beginnings.tell(text, record)
         if told is None or not add(cut, told.settled, told.context, told.time):
@@ -200,7 +202,7 @@ class Meanings:
 class _Met:
     """The incidents of a run, which are to be added before the rows that come after them."""
 
-    def __init__(self, text: bytes, numbers: list[int], kinds: list[_Kind]) -> None:
+    def __init__(self, text: Buffer, numbers: list[int], kinds: list[_Kind]) -> None:
         self._text = text
         self._kinds = kinds
         self._of, self._times, self._starts, self._stops, self._rows = (
@@ -214,19 +216,19 @@ class _Met:
         upto = self._done = bisect_right(self._rows, row, done)
         columns = (self._of[done:upto], self._times[done:upto], self._starts[done:upto], self._stops[done:upto])
         cut.incidents += [
-            (before, kinds[kind].settled.layer, text[start:stop], text[time : time + _TIME])
+            (before, kinds[kind].settled.layer, bytes(text[start:stop]), bytes(text[time : time + _TIME]))
             for kind, time, start, stop in zip(*columns, strict=True)
         ]
 
 
-def _add_shown(cut: Cut, text: bytes, kind: _Kind, begin: int, fields: list[int]) -> bool:
+def _add_shown(cut: Cut, text: Buffer, kind: _Kind, begin: int, fields: list[int]) -> bool:
     """Add a record of which all that its kind wants is shown."""
     context = {
-        one.key: _value(text[start:stop])
+        one.key: _value(bytes(text[start:stop]))
         for one, start, stop in zip(kind.settled.wanted or (), fields[::2], fields[1::2], strict=False)
         if stop
     }
-    return add(cut, kind.settled, context, text[begin + 1 : begin + 1 + _TIME])
+    return add(cut, kind.settled, context, bytes(text[begin + 1 : begin + 1 + _TIME]))
 
 
 def _value(text: bytes) -> object:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 HEADER_SPAN: Final = 160
 """Bytes before a header's end within which it begins."""
-_WORTH_A_COPY: Final = 64
-"""Triggers to come for which it pays to copy the block, once."""
+WORTH_A_COPY: Final = 64
+"""Slices to come for which it pays to copy the block, once."""
 _LONGEST: Final = 240
 """Bytes of a beginning that is looked up; a longer one is no fixed text."""
 _MANY: Final = 12
@@ -94,7 +94,7 @@ class Beginnings:
         number, last, begin, at = part
         text: Buffer = block
         count, opened = len(ends), number
-        if count - at > _WORTH_A_COPY:
+        if count - at > WORTH_A_COPY:
             text = bytes(block)  # slices of bytes cost half
         while at < count and number < last and ends[at] < headers[last]:
             if ends[at] > headers[number + 1]:

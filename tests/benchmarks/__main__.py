@@ -10,6 +10,7 @@ it needs mtail, and free space of three times the sparse log's size.
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import exporter
 from tests.benchmarks import catch_up, growth, latency, load, mtail, restart, scrapes
 from tests.benchmarks.figures import Findings, document, table
 from tests.benchmarks.generate import SEED
@@ -86,6 +88,8 @@ def main() -> None:
     """Measure as the command line says."""
     chosen = _parse()
     mtail.need()
+    # As pip leaves what it installs: else each start in this tree would compile every module.
+    compileall.compile_dir(Path(exporter.__file__).parent, quiet=1)
     findings, facts = Findings(), machine()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         if chosen.growth:
