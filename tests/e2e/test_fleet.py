@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -13,6 +13,7 @@ from tests.support.built import ROOT
 from tests.support.daemon import Daemon
 from tests.support.packages import need_program
 from tests.support.prometheus import Queried
+from tests.support.served import Served
 from tests.support.shortened import write_rules
 from tests.support.waiting import wait_until
 
@@ -29,29 +30,54 @@ DOWN = "sum by (environment, severity) (ALERTS{alertname='BookingExporterDown', 
 RECORD = '[2026-01-31 12:00:00] production.INFO: Appointment created from booking {"id":1}  \n'
 
 
-class Fleet(Queried):
-    """Prometheus with the shipped configuration, but a scrape each second, and rules shortened likewise."""
+def shipped(name: str, folder: Path) -> dict[str, Any]:
+    """Return a shipped configuration with a scrape each second, and make the folder of its targets."""
+    config: dict[str, Any] = yaml.safe_load((SHIPPED / name).read_text("utf-8"))
+    config["global"] |= {"scrape_interval": "1s"}
+    (job,) = config["scrape_configs"]
+    job |= {"scrape_timeout": "900ms"}
+    # Files are watched; where a watch is missed, they are read again after this time.
+    job["file_sd_configs"][0] |= {"refresh_interval": "1s"}
+    (folder / "targets").mkdir(parents=True)
+    return config
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        config = yaml.safe_load((SHIPPED / "prometheus.yml").read_text("utf-8"))
-        config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        config["scrape_configs"][0] |= {"scrape_timeout": "900ms"}
-        # Files are watched; where a watch is missed, they are read again after this time.
-        config["scrape_configs"][0]["file_sd_configs"][0] |= {"refresh_interval": "1s"}
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
-        write_rules(folder / "booking", short=True)
-        (folder / "targets").mkdir()
-        self._targets = folder / "targets"
-        arguments = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data")
+
+def list_targets(folder: Path, environment: str, *daemons: Daemon) -> None:
+    """Write the targets of an environment, by a rename, as an editor or Ansible does."""
+    group = {"targets": [f"127.0.0.1:{one.port}" for one in daemons], "labels": {"environment": environment}}
+    new = folder / "targets" / f"{environment}.new"
+    new.write_text(yaml.safe_dump([group]), "utf-8")
+    new.rename(folder / "targets" / f"{environment}.yml")
+
+
+class Agent(Served):
+    """A Prometheus in agent mode with the shipped configuration, sending to `receiver` instead of Mimir."""
+
+    def __init__(self, folder: Path, receiver: int) -> None:
+        config = shipped("agent.yml", folder)
+        config["remote_write"] = [{"url": f"http://127.0.0.1:{receiver}/api/v1/write"}]
+        (folder / "agent.yml").write_text(yaml.safe_dump(config), "utf-8")
+        arguments = (
+            "--enable-feature=agent",
+            f"--config.file={folder}/agent.yml",
+            f"--storage.agent.path={folder}/data",
+        )
         super().__init__(folder, need_program("prometheus", "prometheus"), arguments)
 
-    def list(self, environment: str, *daemons: Daemon) -> None:
-        """Write the targets of an environment, by a rename, as an editor or Ansible does."""
-        group = {"targets": [f"127.0.0.1:{one.port}" for one in daemons], "labels": {"environment": environment}}
-        new = self._targets / f"{environment}.new"
-        new.write_text(yaml.safe_dump([group]), "utf-8")
-        new.rename(self._targets / f"{environment}.yml")
+
+class Fleet(Queried):
+    """Prometheus with the shipped configuration and shortened rules; `receives` what agents send, scraping nothing."""
+
+    def __init__(self, folder: Path, *, receives: bool = False) -> None:
+        config = shipped("prometheus.yml", folder)
+        config["global"] |= {"evaluation_interval": "1s"}
+        if receives:
+            del config["scrape_configs"]
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
+        write_rules(folder / "booking", short=True)
+        arguments = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data")
+        more = ("--web.enable-remote-write-receiver",) if receives else ()
+        super().__init__(folder, need_program("prometheus", "prometheus"), (*arguments, *more))
 
     def wait(self, expression: str, expected: dict[str, float], *, any_value: bool = False) -> None:
         """Wait until a query returns exactly these series, with these values unless any will do."""
@@ -93,14 +119,15 @@ def test_a_fleet_is_counted_as_one(tmp_path: Path) -> None:
     with ExitStack() as stack:
         servers = [start(tmp_path / f"app{number}", number, own=number == 3) for number in (1, 2, 3, 4)]
         first, second, third, staging = [stack.enter_context(one) for one in servers]
-        prometheus = stack.enter_context(Fleet(tmp_path / "prometheus"))
-        prometheus.list("production", first, second)
-        prometheus.list("staging", staging)
+        targets = tmp_path / "prometheus"
+        prometheus = stack.enter_context(Fleet(targets))
+        list_targets(targets, "production", first, second)
+        list_targets(targets, "staging", staging)
         prometheus.wait(CREATED, {PRODUCTION: 3, STAGING: 4})
         prometheus.wait(f"{FRESH} == 1", {FRESH + PRODUCTION: 1, FRESH + STAGING: 1})
         prometheus.wait(DRIFT, {PRODUCTION: 1, STAGING: 1})
 
-        prometheus.list("production", first, second, third)
+        list_targets(targets, "production", first, second, third)
         prometheus.wait(CREATED, {PRODUCTION: 6, STAGING: 4})
         prometheus.wait(DRIFT, {PRODUCTION: 2, STAGING: 1})
 
@@ -113,9 +140,26 @@ def test_a_fleet_is_counted_as_one(tmp_path: Path) -> None:
                                '{environment="production",severity="warning"}': 1})  # fmt: skip
 
 
+@pytest.mark.slow
+def test_agents_send_to_where_the_rules_run(tmp_path: Path) -> None:
+    """Two agents, each near one server: the rules see one fleet where both arrive, and nothing runs at the agents."""
+    with ExitStack() as stack:
+        central = stack.enter_context(Fleet(tmp_path / "central", receives=True))
+        for number in (1, 2):
+            server = stack.enter_context(start(tmp_path / f"app{number}", number, own=False))
+            folder = tmp_path / f"agent{number}"
+            agent = Agent(folder, central.port)
+            list_targets(folder, "production", server)
+            stack.enter_context(agent)
+        central.wait(CREATED, {PRODUCTION: 3})
+        central.wait(f"{FRESH} == 1", {FRESH + PRODUCTION: 1})
+        central.wait("count(booking:target:up)", {"": 2})
+
+
 def test_the_shipped_configuration_is_accepted(tmp_path: Path) -> None:
     """Promtool accepts configuration and target files as they are shipped, with the rules in their place."""
     write_rules(tmp_path / "booking", short=False)
+    (tmp_path / "mimir-password").touch()
     for path in SHIPPED.rglob("*.yml"):
         target = tmp_path / path.relative_to(SHIPPED)
         target.parent.mkdir(exist_ok=True)
@@ -124,5 +168,11 @@ def test_the_shipped_configuration_is_accepted(tmp_path: Path) -> None:
     assert code == 0, text
     code, text = promtool("check", "config", "--lint=all", "--lint-fatal", str(tmp_path / "prometheus.yml"))
     assert code == 0, text
-    job = yaml.safe_load((SHIPPED / "prometheus.yml").read_text("utf-8"))["scrape_configs"][0]
+    code, text = promtool("check", "config", "--agent", str(tmp_path / "agent.yml"))
+    assert code == 0, text
+    (job,), (sent,) = (
+        yaml.safe_load((SHIPPED / name).read_text("utf-8"))["scrape_configs"]
+        for name in ("prometheus.yml", "agent.yml")
+    )
+    assert job == sent
     assert job["job_name"] == "booking-exporter"
