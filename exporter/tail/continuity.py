@@ -279,13 +279,17 @@ class Continuity:
         """Look again for what could not be read when it was sought."""
         self.moved = self._between.retry(now) or self.moved
 
-    def pass_over(self, met: Tail, now: float) -> None:
+    def pass_over(self, met: Tail, now: float, listed: dict[tuple[str, str], list[FileStat]]) -> None:
         """Note the rotated files beside a log that is met for the first time: only what they grow by is read.
 
         Else one that a worker still writes to would be taken at the next rotation for content that
-        came since, and be counted from its beginning. Raises ReadError.
+        came since, and be counted from its beginning. `listed` holds what was found in the same folder
+        for others of this look: a thousand files in one would each list it anew. Raises ReadError.
         """
-        for stat in beside(met.path, self._followed.rotated[met.log]).files:
+        place = (met.log, met.path.rpartition("/")[0])
+        if place not in listed:
+            listed[place] = beside(met.path, self._followed.rotated[met.log]).files
+        for stat in listed[place]:
             if not generation(stat.path, met.path) or self._followed.by_key((stat.device, stat.inode)):
                 continue
             file = self._open(met.log, stat, now)

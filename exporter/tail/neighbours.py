@@ -131,10 +131,8 @@ class Neighbours:
             raise Unreadable
 
     def _named(self, log: str, one: str, path: str) -> bool:
-        name = Path(one)
-        return name.parent == Path(path).parent and any(
-            fnmatchcase(name.name, names) for names in self._names.get(log, ())
-        )
+        folder, _, name = one.rpartition("/")
+        return folder == path.rpartition("/")[0] and any(fnmatchcase(name, names) for names in self._names.get(log, ()))
 
     def _beside(self, log: str, path: str, now: float) -> list[FileStat]:
         self._failed = self._moved = False
@@ -177,7 +175,7 @@ class Neighbours:
 
 def generation(one: str, path: str) -> bool:
     """Tell whether a path is named like a generation of another, whatever folder it is in."""
-    return Path(one).name.startswith(Path(path).name)
+    return one.rpartition("/")[2].startswith(path.rpartition("/")[2])  # asked for each pair of files in a folder
 
 
 def _like(stat: FileStat, tail: Tail) -> bool:

@@ -148,10 +148,11 @@ class Tracker:
                 self._at_end[stat.device, stat.inode] = stat.size
             self._unknown(log, stat, now)
         self._unmet = set()
+        listed: dict[tuple[str, str], list[FileStat]] = {}
         for tail in self.tails[present:]:
             if tail.log in first_met:  # at a later look, what lies beside a new name was written since the last
                 with self._guarded(tail, now):
-                    self.content.pass_over(tail, now)
+                    self.content.pass_over(tail, now, listed)
         self._looked = now
         self.content.retry(now)
         for tail in [one for one in self.tails if one.fresh]:
