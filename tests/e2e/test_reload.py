@@ -139,8 +139,8 @@ def test_scrapes_during_reloads(tmp_path: Path, logs: Path, config: Path, start:
         assert differences(writer.expected.values, shown.samples) == []
         assert shown.total("booking_exporter_possible_losses_total") == 0
     assert [fault for one in scrapers for fault in one.faults] == []
-    assert all(one.scrapes > 50 for one in scrapers)
-    assert len(scrapers[0].sets) >= 4
+    assert all(one.scrapes > 10 for one in scrapers)
+    assert len(set().union(*(one.sets for one in scrapers))) >= 4
     assert daemon.stderr.count("the configuration is reloaded") == 12
 
 
