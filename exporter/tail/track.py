@@ -37,6 +37,8 @@ HOLD: Final = 48 * 3600.0
 """A renamed or idle file is held open this long after its last growth, in seconds."""
 UNLINKED_QUIET: Final = 600.0
 """An unlinked file is held until nothing was written to it for this long, in seconds."""
+SPARED: Final = 2
+"""For so many looks more it is held if something in it is not read: nobody looked for long, or commits just failed."""
 FORGET: Final = 30 * 86400.0
 """A file's row is kept this long after the last sighting, in seconds."""
 
@@ -73,7 +75,7 @@ class Tracker:
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
-        self._overdue: set[int] = set()
+        self._overdue: dict[int, int] = {}
         self._at_end: dict[tuple[int, int], int] = {}
         self._looked = max((tail.seen for tail in self.tails), default=math.inf)
         self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
@@ -371,13 +373,14 @@ class Tracker:
 
     def _forget(self, now: float) -> None:
         """Let go of files that are finished."""
-        self._overdue &= {tail.id for tail in self.tails}
+        self._overdue = {tail.id: self._overdue[tail.id] for tail in self.tails if tail.id in self._overdue}
         for tail in list(self.tails):
             idle = now - max(tail.grown, tail.seen)
-            if tail.state == "unlinked" and idle > UNLINKED_QUIET and (tail.judged or tail.id in self._overdue):
+            done = (tail.judged and not tail.unread) or self._overdue.get(tail.id, 0) == SPARED
+            if tail.state == "unlinked" and idle > UNLINKED_QUIET and done:
                 self._gone(tail, now)
             elif tail.state == "unlinked" and idle > UNLINKED_QUIET:
-                self._overdue.add(tail.id)  # once more: that it was silent was not looked at, or commits fail
+                self._overdue[tail.id] = 1 + self._overdue.get(tail.id, 0)
             elif idle > (HOLD if tail.state == "missing" and not tail.inode else FORGET):
                 self._followed.drop(tail)
             elif self.content.finished(tail):  # its row stays: what it holds is not to be counted again

@@ -244,3 +244,15 @@ def test_early_copy_of_what_went_on_with_a_deleted_file(app: Following) -> None:
     app.crash()
     app.replace(longer=False)
     app.settle()
+
+
+def test_deleted_while_commits_failed_and_nobody_looked(app: Following) -> None:
+    """What a deleted file still holds is read when commits succeed again, though that is at the first look for long."""
+    app.begin(wide=False, archived=False, before=False, strange=True)
+    app.disk_full(failing=True)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.write(shapes=ONE, cut=None)
+    app.delete(grow=False)
+    app.step(seconds=0.0)
+    app.advance(seconds=700.0)
+    app.settle()
