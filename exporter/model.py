@@ -277,12 +277,16 @@ SIGHTING: Final = Struct("<16sdd")
 """How incidents stand in a page: hash, first sighting, and the time from which it is held (see `Sighting`)."""
 
 
-class IncidentPage(NamedTuple):
-    """What changed of the incidents, which have numbers in the order in which they came.
+VIOLATED: Final = Struct("<16s?d")
+"""How violations stand in a page: hash, whether it is a failed save, and the event time."""
 
-    `entries` are those to add, as SIGHTING packs them, the first of which has the number `start`;
-    where one was there already, the later entry counts. `front` is the number of the oldest that
-    is held. `anew` tells that `entries` are all there are.
+
+class Page(NamedTuple):
+    """What changed of entries that have numbers in the order in which they came: incidents, or violations.
+
+    `entries` are those to add, as SIGHTING or VIOLATED pack them, the first of which has the number
+    `start`; where an incident was there already, the later entry counts. `front` is the number of
+    the oldest that is held. `anew` tells that `entries` are all there are.
     """
 
     start: int
@@ -299,8 +303,8 @@ class Changes:
     histograms: Mapping[SeriesKey, HistogramValue]
     last_events: Mapping[str, float]
     minutes: Mapping[tuple[str, int], int | None]
-    incidents: IncidentPage | None
-    violations: Mapping[int, Violated | None]
+    incidents: Page | None
+    violations: Page | None
     layers: Mapping[tuple[str, int], int | None] = field(default_factory=dict)
 
 
@@ -309,7 +313,7 @@ class LedgerState:
     """The ledger as the state file holds it, to start from; all empty at the first start.
 
     `incidents` are in the order of their numbers, of which the first is `incident_front`; None where
-    they are not numbered, or not without a gap.
+    they are not numbered, or not without a gap. `violations` likewise, with `violation_front`.
     """
 
     counters: Mapping[SeriesKey, float]
@@ -320,3 +324,4 @@ class LedgerState:
     violations: Mapping[int, Violated]
     layers: Mapping[tuple[str, int], int] = field(default_factory=dict)
     incident_front: int | None = field(default=None, compare=False)
+    violation_front: int | None = field(default=None, compare=False)

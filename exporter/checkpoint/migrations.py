@@ -35,12 +35,17 @@ CREATE TABLE incident_pages (
     number INTEGER PRIMARY KEY,
     entries BLOB NOT NULL
 ) STRICT;
+CREATE TABLE violation_pages (
+    number INTEGER PRIMARY KEY,
+    entries BLOB NOT NULL
+) STRICT;
 """,
 )
-"""The statements that lead from version 1 to 2 (rejections of each layer by minute), 3 (incidents in pages) and so on.
+"""The statements that lead from version 1 to 2 (rejections of each layer by minute), to 3 (pages), and so on.
 
-Version 2 keeps incidents in the table `incidents`, which the first commit of version 3 empties: after a way back
-what is met again within 7 days counts as a new incident.
+Version 3 has incidents and violations in pages. Version 2 keeps them in the tables `incidents` and `violations`,
+which the first commit of version 3 empties: after a way back what is met again within 7 days counts as a new
+incident, and a report behind its failed save counts beside it.
 """
 
 VERSION = 1 + len(STEPS)

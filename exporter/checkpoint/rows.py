@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from itertools import groupby
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from exporter.model import SIGHTING, FileRow, HistogramValue, LedgerState, Sighting, Violated
+from exporter.model import SIGHTING, VIOLATED, FileRow, HistogramValue, LedgerState, Sighting, Violated
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
+    from struct import Struct
 
-    from exporter.model import Changes, IncidentPage, SeriesKey
+    from exporter.model import Changes, Page, SeriesKey
 
 KEY = "key"
 KEY_BYTES = 32
+_MOST = 1 << 62
+"""More entries than there can ever have been."""
 COMMITTED = "committed"
 EXPOSED = "exposed"
 STATE_LOST = "state_lost"
 START_AT_END = "start_at_end"
 BOOT = "boot"
-FRONT = "incident_front"
+FRONT = "_front"
+"""What follows `incident` and `violation` in the names of the numbers of the oldest entries that are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def read(connection: sqlite3.Connection, *, created: bool, lost: bool) -> Loaded
     try:
         meta = dict(connection.execute("SELECT name, value FROM meta"))
         return Loaded(
-            ledger=_ledger(connection, int(meta.get(FRONT, "0"))) if meta.get(COMMITTED) == "1" else None,
+            ledger=_ledger(connection, meta) if meta.get(COMMITTED) == "1" else None,
             files=tuple(_files(connection)),
             logs=frozenset(name for (name,) in connection.execute("SELECT name FROM logs")),
             key=_key(meta[KEY]),
@@ -129,46 +132,36 @@ def _write_groupings(connection: sqlite3.Connection, changes: Changes) -> None:
         " ON CONFLICT DO UPDATE SET number = excluded.number",
         ((*key, number) for key, number in changes.layers.items() if number is not None),
     )
-    if changes.incidents is not None:
-        _write_incidents(connection, changes.incidents)
-    connection.executemany(
-        "DELETE FROM violations WHERE number BETWEEN ? AND ?",
-        _ranges(number for number, one in changes.violations.items() if one is None),
-    )
-    connection.executemany(
-        "INSERT INTO violations (number, hash, role, time) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET hash = excluded.hash, role = excluded.role, time = excluded.time",
-        ((number, one.key, one.role, one.time) for number, one in changes.violations.items() if one is not None),
-    )
+    for name, page in (("incident", changes.incidents), ("violation", changes.violations)):
+        if page is not None:
+            _write_page(connection, name, page)
 
 
-def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of each sequence of numbers without a gap; nearly always there is one."""
-    for _, following in groupby(enumerate(sorted(numbers)), lambda one: one[1] - one[0]):
-        sequence = [number for _, number in following]
-        yield sequence[0], sequence[-1]
-
-
-def _write_incidents(connection: sqlite3.Connection, page: IncidentPage) -> None:
+def _write_page(connection: sqlite3.Connection, name: str, page: Page) -> None:
+    """Write what changed of the incidents or violations; of older versions, they have a table of their own."""
     if page.anew:
-        connection.execute("DELETE FROM incident_pages")
-        connection.execute("DELETE FROM incidents")
+        connection.execute(f"DELETE FROM {name}_pages")  # noqa: S608  (our own names)
+        connection.execute(f"DELETE FROM {name}s")  # noqa: S608  (our own names)
     else:
         connection.execute(
-            "DELETE FROM incident_pages WHERE number < (SELECT max(number) FROM incident_pages WHERE number <= ?)",
+            f"DELETE FROM {name}_pages WHERE number < (SELECT max(number) FROM {name}_pages WHERE number <= ?)",  # noqa: S608  (our own names)
             (page.front,),
         )
     if page.entries:
         connection.execute(
-            "INSERT INTO incident_pages (number, entries) VALUES (?, ?)"
+            f"INSERT INTO {name}_pages (number, entries) VALUES (?, ?)"  # noqa: S608  (our own names)
             " ON CONFLICT DO UPDATE SET entries = excluded.entries",
             (page.start, page.entries),
         )
-    connection.execute(META_UPSERT, (FRONT, str(page.front)))
+    connection.execute(META_UPSERT, (name + FRONT, str(page.front)))
 
 
-def _ledger(connection: sqlite3.Connection, front: int) -> LedgerState:
-    incidents, whole = _incidents(connection, front)
+def _ledger(connection: sqlite3.Connection, meta: Mapping[str, str]) -> LedgerState:
+    fronts = {name: int(meta.get(name + FRONT, "0")) for name in ("incident", "violation")}
+    if not all(0 <= front < _MOST for front in fronts.values()):
+        raise ValueError("no number of an entry")
+    incidents, incidents_whole = _incidents(connection, fronts["incident"])
+    violations, violations_whole = _violations(connection, fronts["violation"])
     return LedgerState(
         counters={
             (metric, _labels(labels)): value
@@ -181,11 +174,9 @@ def _ledger(connection: sqlite3.Connection, front: int) -> LedgerState:
             for kind, minute, number in connection.execute("SELECT kind, minute, number FROM minutes")
         },
         incidents=incidents,
-        incident_front=front if whole else None,
-        violations={
-            number: Violated(hashed, role, time)
-            for number, hashed, role, time in connection.execute("SELECT number, hash, role, time FROM violations")
-        },
+        incident_front=fronts["incident"] if incidents_whole else None,
+        violation_front=fronts["violation"] if violations_whole else None,
+        violations=violations,
         layers=_layers(connection),
     )
 
@@ -194,8 +185,7 @@ def _incidents(connection: sqlite3.Connection, front: int) -> tuple[dict[bytes, 
     """Return the incidents in their order, and whether they have the numbers from `front` on without a gap."""
     incidents: dict[bytes, Sighting] = {}
     expected = front
-    for number, entry in _entries(connection, front):
-        hashed, first, held = entry
+    for number, (hashed, first, held) in _entries(connection, "incident", SIGHTING, front):
         if not (isfinite(first) and isfinite(held)):
             raise ValueError("no times")
         whole_so_far = expected == number and hashed not in incidents
@@ -210,15 +200,34 @@ def _incidents(connection: sqlite3.Connection, front: int) -> tuple[dict[bytes, 
     return incidents, expected >= 0 and not older
 
 
-def _entries(connection: sqlite3.Connection, front: int) -> Iterator[tuple[int, tuple[bytes, float, float]]]:
-    if not _exists(connection, "incident_pages"):
+def _violations(connection: sqlite3.Connection, front: int) -> tuple[dict[int, Violated], bool]:
+    """Return the violations by their numbers, and whether these go on from `front` without a gap."""
+    violations: dict[int, Violated] = {}
+    for number, (hashed, failed_save, time) in _entries(connection, "violation", VIOLATED, front):
+        if not isfinite(time):
+            raise ValueError("no time")
+        violations[number] = Violated(hashed, "failed_save" if failed_save else "report", time)
+    whole = list(violations) == list(range(front, front + len(violations)))
+    # What version 2 or older wrote.
+    older = connection.execute("SELECT number, hash, role, time FROM violations ORDER BY number").fetchall()
+    newest = max(violations, default=None)
+    for index, (number, hashed, role, time) in enumerate(older, start=1):
+        violations[number if newest is None else newest + index] = Violated(hashed, role, time)
+    return violations, whole and not older
+
+
+def _entries(
+    connection: sqlite3.Connection, name: str, entry: Struct, front: int
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield the entries that are held, with their numbers."""
+    if not _exists(connection, f"{name}_pages"):
         return
-    for start, entries in connection.execute("SELECT number, entries FROM incident_pages ORDER BY number"):
-        if len(entries) % SIGHTING.size:
-            raise ValueError("no page of incidents")
-        for number, entry in enumerate(SIGHTING.iter_unpack(entries), start=start):
+    for start, entries in connection.execute(f"SELECT number, entries FROM {name}_pages ORDER BY number"):  # noqa: S608  (our own names)
+        if len(entries) % entry.size:
+            raise ValueError("no page of entries")
+        for number, values in enumerate(entry.iter_unpack(entries), start=start):
             if number >= front:
-                yield number, entry
+                yield number, values
 
 
 def _exists(connection: sqlite3.Connection, table: str) -> bool:

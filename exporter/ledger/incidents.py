@@ -3,9 +3,7 @@
 Identifiers are held as keyed hashes only. An incident is forgotten 7 days of event time after it
 was first seen, or earlier where 100,000 are held.
 
-Incidents come and go in one order, so each has a number, one higher than that of the one before.
-A commit writes those that came since the last one as one page, and the number of the oldest that is
-held: a log full of new incidents costs a few pages of the state, not a row for each.
+Incidents come and go in one order (see `ledger.pages`).
 """
 
 from __future__ import annotations
@@ -13,10 +11,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from exporter.model import SIGHTING, IncidentPage, Sighting
+from exporter.ledger.pages import Pages
+from exporter.model import SIGHTING, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from exporter.model import Page
 
 SPAN = 7 * 86400.0
 """Seconds of event time within which a repeat is the same incident."""
@@ -40,14 +41,9 @@ class Incidents:
         self._order = deque(state if front is not None else sorted(state, key=lambda hashed: state[hashed].held))
         self._newest = self._held(self._order[-1]) if self._order else float("-inf")
         self._limit = limit
-        self._front = self._written_front = front or 0
+        self._pages = Pages(front, map(self._entry, self._order))
         self._again: dict[bytes, int] = {}
         """The number of those that stand in the order more than once: only there they count."""
-        self._anew = front is None
-        self._fresh = [self._entry(hashed) for hashed in self._order] if self._anew else []
-        """What is not in the state yet, from a number on."""
-        self._fresh_from = self._front if self._anew else self._front + len(self._order)
-        self._handed = (0, self._front)
 
     def see(self, hashed: bytes, time: float, now: float) -> bool:
         """Note a sighting at the event time `time` (ahead of `now` it counts as now); True for a new incident."""
@@ -63,13 +59,13 @@ class Incidents:
         else:
             # Files may be read in any order: the later of two incidents is the one remembered.
             first = max(when, known)
-            self._again[hashed] = self._front + len(self._order)
+            self._again[hashed] = self._pages.front + len(self._order)
             self._later.pop(hashed, None)
         self._first[hashed] = first
         if first != self._newest:
             self._later[hashed] = self._newest
         self._order.append(hashed)
-        self._fresh.append(SIGHTING.pack(hashed, first, self._newest))
+        self._pages.append(SIGHTING.pack(hashed, first, self._newest))
         return True
 
     def evict(self) -> int:
@@ -81,28 +77,19 @@ class Incidents:
             self._forget_oldest()
         return excess
 
-    def changes(self) -> IncidentPage | None:
+    def changes(self) -> Page | None:
         """Return what changed since the last `committed`, None for nothing."""
-        gone = max(0, self._front - self._fresh_from)
-        self._handed = (len(self._fresh), self._front)
-        entries = b"".join(self._fresh[gone:])
-        if not entries and self._front == self._written_front and not self._anew:
-            return None
-        return IncidentPage(self._fresh_from + gone, entries, self._front, self._anew)
+        return self._pages.changes()
 
     def committed(self) -> None:
         """Note that what the last `changes` returned is in the state."""
-        written, self._written_front = self._handed
-        del self._fresh[:written]
-        self._fresh_from += written
-        self._anew = False
-        self._handed = (0, self._written_front)
+        self._pages.committed()
 
     def state(self) -> dict[bytes, Sighting]:
         """Return all known incidents, the oldest first."""
         return {
             hashed: Sighting(self._first[hashed], self._held(hashed))
-            for number, hashed in enumerate(self._order, start=self._front)
+            for number, hashed in enumerate(self._order, start=self._pages.front)
             if self._again.get(hashed, number) == number
         }
 
@@ -119,12 +106,12 @@ class Incidents:
 
     def _superseded(self) -> bool:
         """Tell whether the first in the order stands there once more."""
-        return self._again.get(self._order[0], self._front) != self._front
+        return self._again.get(self._order[0], self._pages.front) != self._pages.front
 
     def _forget_oldest(self) -> None:
         superseded = self._superseded()
         hashed = self._order.popleft()
-        self._front += 1
+        self._pages.front += 1
         if not superseded:
             del self._first[hashed]
             self._later.pop(hashed, None)

@@ -51,7 +51,7 @@ class Ledger:
         self._windows = Windows(held.minutes)
         self._layers = Windows(held.layers, LAYER.values or ())
         self._incidents = Incidents(held.incidents, held.incident_front)
-        self._grouping = Grouping(held.violations)
+        self._grouping = Grouping(held.violations, held.violation_front)
         self._last = dict(held.last_events)
         self._last_changed: Changed[str] = Changed()
         self._last_handed: dict[str, float] = {}

@@ -101,8 +101,12 @@ def test_the_version_before_opens_the_state_of_the_next(path: Path) -> None:
     Store.open(path, now=1.0).close()
     run_sql(path, f"{ADDED} PRAGMA user_version = {2 + len(STEPS)};")
     run_sql(path, "UPDATE files SET note = 'kept';")
+    assert SOMETHING.incidents is not None
+    assert SOMETHING.violations is not None
+    incidents, violations = (page._replace(anew=True) for page in (SOMETHING.incidents, SOMETHING.violations))
+    anew = replace(SOMETHING, incidents=incidents, violations=violations)
     with Store.open(path, now=1.0) as store:
-        store.commit(SOMETHING, [FILE], [], {})
+        store.commit(anew, [FILE], [], {})
         assert store.load().ledger == LEDGER
     with closing(sqlite3.connect(path)) as connection:
         assert version(connection) == 2 + len(STEPS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.checkpoint.store import BOOT, EXPOSED, START_AT_END, StateError, Store
-from exporter.model import SIGHTING, Changes, IncidentPage
+from exporter.model import SIGHTING, VIOLATED, Changes, Page, Violated
 from tests.support.states import FILE, LEDGER, NOTHING, SOMETHING, run_sql
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def test_what_is_gone_is_deleted(store: Store) -> None:
         {},
         {},
         {("created", 29_333_333): None},
-        IncidentPage(1, b"", 1, anew=False),
-        {7: None, 8: None},
+        Page(1, b"", 1, anew=False),
+        Page(8, b"", 8, anew=False),
         {("layer4", 29_333_333): None},
     )
     store.commit(gone, [], [1, 3], {})
@@ -65,7 +65,7 @@ def incidents(store: Store) -> tuple[list[tuple[bytes, float, float]], int | Non
 
 def page(start: int, names: str, front: int, *, anew: bool = False) -> Changes:
     entries = b"".join(SIGHTING.pack(name.encode(), float(start), float(start)) for name in names)
-    return replace(NOTHING, incidents=IncidentPage(start, entries, front, anew))
+    return replace(NOTHING, incidents=Page(start, entries, front, anew))
 
 
 def test_pages_of_incidents(store: Store) -> None:
@@ -96,10 +96,41 @@ def test_incidents_of_version_2_are_moved(store: Store, path: Path) -> None:
     assert store._connection.execute("SELECT count(*) FROM incidents").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("entries", [b"x" * 31, *(SIGHTING.pack(b"x", 1.0, float(bad)) for bad in ("nan", "inf"))])
-def test_a_damaged_page(store: Store, entries: bytes) -> None:
-    """A page that no daemon wrote is a damaged state."""
-    store.commit(replace(NOTHING, incidents=IncidentPage(0, entries, 0, anew=False)), [], [], {})
+def test_violations_of_version_2_are_moved(store: Store, path: Path) -> None:
+    """What an older version wrote comes behind the pages, and is replaced by a page of all."""
+    run_sql(path, "INSERT INTO violations VALUES (5, x'61', 'report', 4.0);")
+    store.commit(NOTHING, [], [], {})
+    ledger = store.load().ledger
+    assert ledger is not None
+    assert (ledger.violations, ledger.violation_front) == ({5: Violated(b"a", "report", 4.0)}, None)
+    entry = VIOLATED.pack(b"v" * 16, True, 1.0)  # noqa: FBT003  (a failed save)
+    store.commit(replace(NOTHING, violations=Page(9, entry, 9, anew=False)), [], [], {})
+    ledger = store.load().ledger
+    assert ledger is not None
+    held = {9: Violated(b"v" * 16, "failed_save", 1.0), 10: Violated(b"a", "report", 4.0)}
+    assert (ledger.violations, ledger.violation_front) == (held, None)
+    store.commit(replace(NOTHING, violations=Page(0, entry * 2, 0, anew=True)), [], [], {})
+    ledger = store.load().ledger
+    assert ledger is not None
+    assert (list(ledger.violations), ledger.violation_front) == ([0, 1], 0)
+
+
+BAD_TIMES = [float("nan"), float("inf")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        replace(NOTHING, incidents=Page(0, b"x" * 31, 0, anew=False)),
+        replace(NOTHING, incidents=Page(0, b"", -1, anew=False)),
+        replace(NOTHING, violations=Page(0, b"", 1 << 62, anew=False)),
+        *(replace(NOTHING, incidents=Page(0, SIGHTING.pack(b"x", 1.0, bad), 0, anew=False)) for bad in BAD_TIMES),
+        *(replace(NOTHING, violations=Page(0, VIOLATED.pack(b"x", 0, bad), 0, anew=False)) for bad in BAD_TIMES),
+    ],
+)
+def test_a_damaged_page(store: Store, changes: Changes) -> None:
+    """A page that no daemon wrote, or a number of an entry that cannot be, is a damaged state."""
+    store.commit(changes, [], [], {})
     with pytest.raises(StateError, match="is damaged"):
         store.load()
 

@@ -24,7 +24,7 @@ PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql = replace(sql, 'number INTEGER NOT NULL', 'number TEXT NOT NULL') WHERE name = 'minutes';
 """
 STAMP = "20251009T085320Z"
-LARGE = Changes({(f"metric_{number}", ("x" * 200,)): 1.0 for number in range(4000)}, {}, {}, {}, None, {})
+LARGE = Changes({(f"metric_{number}", ("x" * 200,)): 1.0 for number in range(4000)}, {}, {}, {}, None, None)
 
 HOLD = """
 import sys, pathlib
@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_and_overcome(small_disk: Path) -> None:
         with ballast.open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(b"x" * 4096)
-        many = Changes({(f"m{number}", ("x" * 90,)): 1.0 for number in range(1000)}, {}, {}, {}, None, {})
+        many = Changes({(f"m{number}", ("x" * 90,)): 1.0 for number in range(1000)}, {}, {}, {}, None, None)
         with pytest.raises(CommitError, match="no space is left on its file system"):
             store.commit(many, [], [], {})
         assert store.load().ledger == LEDGER
@@ -262,9 +262,9 @@ def test_a_state_removed_while_in_use_is_told(store: Store, path: Path) -> None:
 def test_a_fault_of_ours_leaves_no_transaction_open(store: Store) -> None:
     """A value that cannot be stored leaves the state as it was and the store in use."""
     with pytest.raises(TypeError):
-        store.commit(Changes({("c_total", (object(),)): 1.0}, {}, {}, {}, None, {}), [], [], {})  # type: ignore[dict-item]
+        store.commit(Changes({("c_total", (object(),)): 1.0}, {}, {}, {}, None, None), [], [], {})  # type: ignore[dict-item]
     with pytest.raises(CommitError, match="SQLITE_CONSTRAINT"):
-        store.commit(Changes({("c_total", ()): float("nan")}, {}, {}, {}, None, {}), [], [], {})
+        store.commit(Changes({("c_total", ()): float("nan")}, {}, {}, {}, None, None), [], [], {})
     store.commit(SOMETHING, [FILE], [], {})
     assert store.load().ledger == LEDGER
 

@@ -211,6 +211,7 @@ COLUMNS: Final = {
     "layer_minutes": ["layer", "minute", "number"],
     "incidents": ["hash", "first", "held"],
     "incident_pages": ["number", "entries"],
+    "violation_pages": ["number", "entries"],
     "violations": ["number", "hash", "role", "time"],
     "logs": ["name"],
     "files": ["path", "device", "position", "record", "head", "grown", "state"],
@@ -238,7 +239,9 @@ def test_any_value_in_a_row(fuzzed: Fuzzed, column: tuple[str, str], value: obje
     scratch.write_bytes(fuzzed.new)
     table, name = column
     with closing(sqlite3.connect(scratch)) as connection:
-        connection.execute("INSERT INTO incidents VALUES (x'01', 1.0, 1.0)")  # only older versions write such rows
+        # Only older versions write such rows.
+        connection.execute("INSERT INTO incidents VALUES (x'01', 1.0, 1.0)")
+        connection.execute("INSERT INTO violations VALUES (1, x'01', 'report', 1.0)")
         rows = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608  (our own names)
         first = connection.execute(f"SELECT * FROM {table}").description[0][0]  # noqa: S608  (as above)
         row = rows[number % len(rows)][0]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.ledger.grouping import Grouping
-from exporter.model import Violated
+from exporter.model import VIOLATED, Violated
 
 AT = 1_760_000_000.0
 
@@ -57,22 +57,45 @@ def test_bounded_with_the_oldest_arrival_dropped() -> None:
     assert not grouping.violated(b"a", AT + 9)
     assert grouping.violated(b"b", AT)
     assert grouping.violated(b"c", AT)
-    assert list(grouping.state()) == [3, 4]
+    assert list(grouping.state()) == [2, 3]
+
+
+def page(grouping: Grouping) -> tuple[int, list[bytes], int, bool] | None:
+    """Return what is to be committed: the first number, the keys, the front, and whether that is all."""
+    one = grouping.changes()
+    if one is None:
+        return None
+    keys = [key.rstrip(b"\0") for key, _, _ in VIOLATED.iter_unpack(one.entries)]
+    return one.start, keys, one.front, one.anew
 
 
 def test_state_is_continued() -> None:
     """After a restart the remembered violations cover reports, numbers go on rising, and excess is deleted."""
-    grouping = Grouping({8: Violated(b"k", "failed_save", AT), 3: Violated(b"old", "report", AT)}, limit=1)
+    held = {8: Violated(b"old", "report", AT), 9: Violated(b"k", "failed_save", AT)}
+    grouping = Grouping(held, front=8, limit=2)
+    assert page(grouping) is None
     assert not grouping.counts(b"k", "report", AT + 5)
-    assert grouping.changes() == {3: None, 8: None, 9: Violated(b"k", "report", AT + 5)}
+    assert page(grouping) == (10, [b"k"], 9, False)
     grouping.committed()
-    assert grouping.changes() == {}
+    assert page(grouping) is None
+    assert list(grouping.state()) == [9, 10]
+
+
+def test_what_an_older_version_wrote_is_written_anew() -> None:
+    """Without numbers from a front on, all that is held becomes one page, in the order of arrival."""
+    grouping = Grouping({8: Violated(b"k", "failed_save", AT), 3: Violated(b"old", "report", AT)}, limit=1)
+    assert page(grouping) == (1, [b"k"], 1, True)
+    assert not grouping.counts(b"k", "report", AT + 5)
+    assert page(grouping) == (2, [b"k"], 2, True)
+    grouping.committed()
+    assert page(grouping) is None
 
 
 def test_nothing_piles_up_while_commits_fail() -> None:
     """Violations that came and went between commits leave nothing to write."""
-    grouping = Grouping({}, limit=3)
+    grouping = Grouping({}, front=0, limit=3)
     for step in range(100):
-        grouping.counts(b"k", "failed_save", AT + step)
+        grouping.counts(b"%d" % step, "failed_save", AT + step)
         grouping.changes()
-    assert sorted(grouping.changes()) == [98, 99, 100]
+    assert page(grouping) == (97, [b"97", b"98", b"99"], 97, False)
+    assert len(grouping._pages._fresh) == 3

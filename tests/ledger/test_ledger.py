@@ -239,7 +239,7 @@ def test_nothing_to_commit_twice(catalogue: Catalogue) -> None:
     ledger.apply("app", NOW, violated("failed_save"), NOW)
     commit(ledger)
     changes = ledger.changes()
-    assert changes == Changes({}, {}, {}, {}, None, {})
+    assert changes == Changes({}, {}, {}, {}, None, None)
 
 
 def test_state_holds_no_text(catalogue: Catalogue) -> None:

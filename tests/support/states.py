@@ -8,21 +8,21 @@ import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from exporter.model import SIGHTING, Changes, FileRow, HistogramValue, IncidentPage, LedgerState, Sighting, Violated
+from exporter.model import SIGHTING, VIOLATED, Changes, FileRow, HistogramValue, LedgerState, Page, Sighting, Violated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NOTHING = Changes({}, {}, {}, {}, None, {})
+NOTHING = Changes({}, {}, {}, {}, None, None)
 
 SOMETHING = Changes(
     counters={("c_total", ("a", "quoted \" '; and é")): 3.0, ("d_total", ()): 0.5},
     histograms={("h_seconds", ()): HistogramValue((1, 0, 2), 7.25, (0.5, 1.0))},
     last_events={"stale_booking": 1_760_000_000.25},
     minutes={("rejections", 29_333_333): 4, ("created", 29_333_333): 9},
-    incidents=IncidentPage(0, SIGHTING.pack(b"i" * 16, 1_760_000_000.0, 1_760_000_001.0), 0, anew=False),
-    violations={7: Violated(b"v" * 16, "report", 1_760_000_000.0)},
+    incidents=Page(0, SIGHTING.pack(b"i" * 16, 1_760_000_000.0, 1_760_000_001.0), 0, anew=False),
+    violations=Page(7, VIOLATED.pack(b"v" * 16, 0, 1_760_000_000.0), 7, anew=False),
     layers={("layer1", 29_333_333): 3, ("layer4", 29_333_333): 1},
 )
 

@@ -25,7 +25,7 @@ from exporter.checkpoint.store import Store
 from exporter.model import Changes
 store = Store.open(Path(sys.argv[1]), now=0.0, mountinfo="")
 for value in map(float, sys.argv[2:]):
-    changes = Changes({("c_total", ()): value}, {}, {}, {}, None, {})
+    changes = Changes({("c_total", ()): value}, {}, {}, {}, None, None)
     store.commit(changes, [], [], {})
 print(dict(store.load().ledger.counters if store.load().ledger else {}), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
