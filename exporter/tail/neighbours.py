@@ -120,14 +120,18 @@ class Neighbours:
         """Open the files that were written since a time, and are `wanted`, in the order of `beside`.
 
         They are named like generations of `path`, or stand beside it, named like the log's files are.
-        Raises Unreadable at the end where some could not be read.
+        Where files were renamed meanwhile they are sought again, and what was found is not `wanted` any more.
+        Raises Unreadable at the end where some could not be read, or were renamed again and again.
         """
-        for stat in self._beside(log, path, now):
-            if stat.modified >= since and (generation(stat.path, path) or self._named(log, stat.path, path)):
-                found = self._examine(stat, wanted, now, log=log)
-                if found is not None:
-                    yield found
-        if self._failed:
+        for _ in range(_SEARCHES):
+            for stat in self._beside(log, path, now):
+                if stat.modified >= since and (generation(stat.path, path) or self._named(log, stat.path, path)):
+                    found = self._examine(stat, wanted, now, log=log)
+                    if found is not None:
+                        yield found
+            if not self._moved:
+                break
+        if self._failed or self._moved:
             raise Unreadable
 
     def _named(self, log: str, one: str, path: str) -> bool:

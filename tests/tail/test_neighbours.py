@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from exporter.tail.files import FileStat, OpenFile
     from exporter.tail.follow import Tail
 
 
@@ -108,3 +110,30 @@ def test_written_since(place: Place) -> None:
     assert next(names) == "a.2"
     with pytest.raises(Unreadable):
         next(names)
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_renamed_during_the_search(place: Place, times: int) -> None:
+    """A generation that moves up by one while another is looked at is sought anew; if again and again, that is told."""
+    names = ["a.1", "a.2", "a.3"]
+    for name in names:
+        (place.folder / name).write_bytes(name.encode())
+        os.utime(place.folder / name, (150, 150))
+    os.utime(place.folder / "a", (0, 0))
+    third, moves, found = [place.folder / "a.3", place.folder / "a.4"], times, list[str]()
+
+    def wanted(_: FileStat, file: OpenFile) -> bool:
+        nonlocal moves
+        name = file.read(3, 0).decode()
+        if name == "a.1" and moves:
+            moves -= 1
+            third[0].rename(third[1])
+            third.reverse()
+        return name not in found
+
+    search = place.neighbours.written_since("app", place.lost.path, 100.0, wanted, 0.0)
+    with pytest.raises(Unreadable) if times > 1 else nullcontext():
+        for _, file in search:
+            found.append(file.read(3, 0).decode())
+            file.close()
+    assert found == names[: 2 if times > 1 else 3]
