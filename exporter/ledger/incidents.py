@@ -109,11 +109,10 @@ class Incidents:
         return self._again.get(self._order[0], self._pages.front) != self._pages.front
 
     def _forget_oldest(self) -> None:
-        superseded = bool(self._again) and self._superseded()
+        superseded = self._superseded()
         hashed = self._order.popleft()
         self._pages.front += 1
         if not superseded:
             del self._first[hashed]
             self._later.pop(hashed, None)
-            if self._again:
-                self._again.pop(hashed, None)
+            self._again.pop(hashed, None)

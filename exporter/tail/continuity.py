@@ -156,8 +156,10 @@ class Continuity:
         data = tail.file.head()
         if len(data) < fingerprint.CERTAIN:
             tail.size = stat.size
+            tail.recognise(data)
             tail.fresh = self._young(tail, now) and kinship.same_beginning(tail, data, self._followed.tails)
         elif stat.size > tail.position and not self._relate(tail, stat, data, now, others_read=others_read):
+            tail.recognise(data)  # from here on other content at its place is a truncation, though nothing is read yet
             if not others_read:
                 return False
             tail.fresh = False
@@ -311,6 +313,7 @@ class Continuity:
     def inherit(self, lost: Tail, now: float) -> Tail | None:
         """Let the file that now holds the content of `lost` go on at its position, and return it if there is one.
 
+        What was not read yet may be in one that is read in its own right already: then nothing is changed.
         Raises Unreadable while the file itself was found and cannot be read, and for a while where
         something cannot be read that may be its copy. Raises ReadError.
         """
@@ -320,8 +323,9 @@ class Continuity:
             if error.there or self._postpones(lost, now):
                 raise
             return None
-        if heir is not None:
-            self._continue(heir, lost)
+        if heir is None:
+            return kinship.counted(lost, self._followed.tails)
+        self._continue(heir, lost)
         return heir
 
     def finished(self, tail: Tail) -> bool:

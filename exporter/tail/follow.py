@@ -166,10 +166,13 @@ class Tail:
             and self.file.holds(self.head, self.tail, self.position)
         )
 
-    def recognise(self) -> None:
-        """Take the head of an open file that is not read yet, if it still begins as it did. Raises ReadError."""
+    def recognise(self, data: bytes | None = None) -> None:
+        """Take the head of an open file that is not read yet, if it still begins as it did. Raises ReadError.
+
+        `data` is how it begins, where that was read already.
+        """
         if self.fresh and self.file is not None:
-            head = fingerprint.head(self.file.head())
+            head = fingerprint.head(self.file.head() if data is None else data)
             if head != self.head and head.startswith(self.head):
                 self.head, self.dirty = head, True
 
@@ -215,10 +218,13 @@ class Tail:
             self.tail = self.file.tail(at)
 
     def continue_from(self, other: Tail) -> None:
-        """Take over the place of `other`, whose bytes up to its position this file holds."""
+        """Take over the place of `other`, whose bytes up to its position this file holds.
+
+        Where that is the beginning, this file is told from others for itself: one may have been read meanwhile.
+        """
         self.position, self.start, self.carry = other.position, other.start, other.carry
         self.head, self.tail = other.head, other.tail
-        self.fresh = other.fresh
+        self.fresh = other.fresh or not other.position
         self.judged = other.judged
         self.dirty = True
 

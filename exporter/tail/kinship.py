@@ -156,6 +156,18 @@ def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
     return best
 
 
+def counted(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
+    """Find the known file that holds all of content of which nothing was read, and counts in its own right."""
+    if lost.position or not lost.certain:
+        return None
+    for other in tails:
+        with suppress(ReadError):  # what cannot be read is not known to hold it
+            own = other is not lost and other.position >= fingerprint.CERTAIN and other.state != "copy"
+            if own and holds(other, lost) and extent(other) >= lost.size:
+                return other
+    return None
+
+
 def extent(tail: Tail) -> int:
     """Return how many bytes of content an open file has, however far it is read; 0 for another. Raises ReadError."""
     return 0 if tail.file is None else tail.file.extent()

@@ -5,14 +5,18 @@ Each is played by the machine of `tests.model`, whose oracle compares every reco
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.model.test_machine import Following
+from tests.support.stepper import Stepper, records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 ONE = [("context", 300)]
 DAYS = 50 * 3600.0
@@ -256,3 +260,56 @@ def test_deleted_while_commits_failed_and_nobody_looked(app: Following) -> None:
     app.step(seconds=0.0)
     app.advance(seconds=700.0)
     app.settle()
+
+
+# What live writers found that rotate within moments of a look, in its shortest form.
+
+
+class Meanwhile:
+    """What happens while the daemon works: it asks between its steps whether it is to stop, for the n-th time here."""
+
+    def __init__(self, turn: int, happen: Callable[[], object], *, stop: bool = False) -> None:
+        self.left = turn
+        self.happen = happen
+        self.stop = stop
+
+    def __bool__(self) -> bool:
+        self.left -= 1
+        if not self.left:
+            self.happen()
+        return self.stop and self.left <= 0
+
+
+@pytest.mark.parametrize("stop", [False, True], ids=["reading", "told to stop"])
+def test_truncated_between_its_first_look_and_its_first_read(daemon: Stepper, logs: Path, *, stop: bool) -> None:
+    """What a file held when it was told from others is read in its copy, though nothing of it was read before."""
+    log, copy = logs / "laravel.log", logs / "laravel.log.1"
+    log.touch()
+    daemon.settle()
+
+    def rotate() -> None:
+        shutil.copyfile(log, copy)
+        log.write_bytes(records(20, 30))
+
+    log.write_bytes(records(0, 20))
+    daemon.stopping = Meanwhile(2, rotate, stop=stop)  # type: ignore[assignment]  # asked for its truth only
+    daemon.step(0.1, moved=False)
+    daemon.stopping = False
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
+
+
+def test_truncated_before_its_first_read_and_its_copy_read(tmp_path: Path, logs: Path) -> None:
+    """What was not read when it was truncated is no loss where a copy of it was met and read before that was seen."""
+    log, copy = logs / "laravel.log", logs / "laravel.1.log"
+    with Stepper.following(tmp_path, f"{logs}/laravel*.log") as daemon:
+        log.touch()
+        daemon.settle()
+        log.write_bytes(records(0, 20))
+        daemon.refresh()
+        shutil.copyfile(log, copy)
+        os.utime(copy, (daemon.now, daemon.now))
+        log.write_bytes(records(20, 30))
+        os.utime(log, (daemon.now + 1, daemon.now + 1))
+        daemon.settle()
+        assert (daemon.created(), daemon.losses()) == (30, {})
