@@ -103,8 +103,9 @@ def _shared(tail: Tail, known: Tail) -> float:
 def common_length(tail: Tail, original: Tail) -> int | None:
     """Return up to where the bytes of `tail` are those of an intact `original`, where its own begin.
 
-    None where they share too little to prove it, or the original is not open and intact. Raises
-    Unreadable where the original, and ReadError where the file itself cannot be read.
+    None where they share too little to prove it, which is so too where they part inside the first record
+    of both, or where the original is not open and intact. Raises Unreadable where the original, and
+    ReadError where the file itself cannot be read.
     """
     if tail.file is None or original.file is None or not intact(original):
         return None
@@ -113,7 +114,7 @@ def common_length(tail: Tail, original: Tail) -> int | None:
     shared = parting(tail.file, original.file, length)
     if shared < fingerprint.CERTAIN:
         return None
-    return shared if shared == length else own_part(tail.file, original.file, shared)
+    return shared if shared == length else own_part(tail.file, original.file, shared) or None
 
 
 def holds(tail: Tail, lost: Tail) -> bool:

@@ -285,6 +285,31 @@ def test_equal_beginnings(daemon: Stepper, logs: Path) -> None:
     assert daemon.created() == 90 + 130
 
 
+@pytest.mark.parametrize("form", ["json", "line"])
+def test_equal_first_halves_of_a_first_record(daemon: Stepper, logs: Path, form: str) -> None:
+    """Logs whose first records begin alike over more than 256 bytes are files of their own: each counts whole."""
+    same = b"x" * 600
+    head, tail = {
+        "json": (
+            b'{"message":"Public booking created","context":{"note":"' + same,
+            b'%d"},"level":200,"level_name":"INFO","channel":"production","datetime":"2025-10-09T10:00:0%d+00:00","extra":{}}\n',
+        ),
+        "line": (
+            b'[2025-10-09 10:00:00] production.INFO: Public booking created {"note":"' + same,
+            b'%d","second":%d} \n',
+        ),
+    }[form]
+    log = logs / "laravel.log"
+    log.write_bytes(head + tail % (1, 1) + records(0, 9))
+    daemon.settle()
+    log.rename(logs / "laravel.log.1")
+    log.write_bytes(head + tail % (2, 2) + records(10, 19))
+    daemon.settle()
+    assert daemon.created() == 20
+    assert daemon.losses() == {}
+    assert daemon.counters()["read_bytes_total{app}"] == sum(one.stat().st_size for one in logs.iterdir())
+
+
 def test_daily_switch(daemon: Stepper, logs: Path) -> None:
     """The next day's file is read from its beginning, yesterday's to its end."""
     first, second = logs / "laravel-2025-10-09.log", logs / "laravel-2025-10-10.log"
