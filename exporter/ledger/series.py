@@ -100,17 +100,20 @@ class Histograms(_Committed[HistogramValue]):
     def __init__(self, catalogue: Catalogue, state: Mapping[SeriesKey, HistogramValue]) -> None:
         """Continue from `state`, with every declared histogram at 0 where the state has none.
 
-        A histogram whose buckets were changed starts again at 0: its counts fit no other buckets.
+        A histogram whose buckets were changed starts again at 0: its counts fit no other buckets. They stay
+        in the state until the first observation, so that they are there should the buckets come back.
         """
         super().__init__(state)
         self._state = dict(state)
+        self._anew: set[SeriesKey] = set()
+        """Those at 0 in place of what the state holds for other buckets, with nothing observed yet."""
         self._buckets: dict[SeriesKey, list[int]] = {}
         self._sums: dict[SeriesKey, float] = {}
         self.redeclare(catalogue)
 
     def redeclare(self, catalogue: Catalogue) -> None:
-        """Take a new catalogue; the values stay where the buckets do."""
-        self._state |= {key: self._value(key) for key in self._buckets}
+        """Take a new catalogue; the values stay where the buckets do, and all is as after a restart with it."""
+        self._state = self.state()
         self._bounds = {
             (one.name, labels): one.buckets
             for one in catalogue
@@ -120,8 +123,14 @@ class Histograms(_Committed[HistogramValue]):
         self._zero = {key: catalogue[key[0]].zero for key in self._bounds}
         self._buckets = {}
         self._sums = {}
+        self._anew = set()
         for key, bounds in self._bounds.items():
             value = self._fitting(self._state, key, bounds)
+            if value is not self._state.get(key, value):
+                self._anew.add(key)
+                if self._fitting(self._committed, key, bounds) is self._committed.get(key):
+                    # Superseded by what is to be committed next, which these buckets do not fit.
+                    del self._committed[key]
             self._buckets[key] = list(value.buckets)
             self._sums[key] = value.sum
         self._show()
@@ -138,17 +147,21 @@ class Histograms(_Committed[HistogramValue]):
             buckets[bisect_left(bounds, value)] += 1
             total += value
         self._sums[key] = total
+        self._anew.discard(key)
         self._changed.touch(key)
 
     def changes(self) -> dict[SeriesKey, HistogramValue]:
         """Return the present values of all that changed since the last `committed`."""
         keys = self._changed.hand_out(self._state.keys() | self._buckets.keys())
-        self._handed = {key: self._value(key) if key in self._buckets else self._state[key] for key in keys}
+        self._handed = {key: self._value(key) if self._counts(key) else self._state[key] for key in keys}
         return self._handed
 
     def state(self) -> dict[SeriesKey, HistogramValue]:
         """Return all present values, those no longer declared as well."""
-        return self._state | {key: self._value(key) for key in self._buckets}
+        return self._state | {key: self._value(key) for key in self._buckets if self._counts(key)}
+
+    def _counts(self, key: SeriesKey) -> bool:
+        return key in self._buckets and key not in self._anew
 
     def _value(self, key: SeriesKey) -> HistogramValue:
         return HistogramValue(tuple(self._buckets[key]), self._sums[key], self._bounds[key])

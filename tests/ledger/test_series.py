@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.catalogue import Catalogue, Label, Series
@@ -151,3 +153,45 @@ def test_histograms_survive_a_new_catalogue() -> None:
     histograms.redeclare(declared("a"))
     assert histograms.shown == {key: HistogramValue((1, 1, 0), 2.0)}
     assert histograms.state()[key] == HistogramValue((1, 1, 0), 2.0)
+
+
+def test_buckets_that_come_back_find_their_counts() -> None:
+    """Other buckets and back: what a reload shows is what a restart would show, and counting goes on from it."""
+    key = ("took_seconds", ("a",))
+    wider = declared("a", took=replace(TOOK, buckets=(1.0, 5.0)))
+    histograms = Histograms(declared("a"), {})
+    histograms.observe(key, [0.5] * 49)
+    histograms.changes()
+    histograms.committed()
+    histograms.observe(key, [0.5])
+    histograms.redeclare(wider)
+    assert histograms.shown[key] == HistogramValue((0, 0, 0), 0.0)
+    assert histograms.changes() == {key: HistogramValue((50, 0, 0), 25.0)}
+    histograms.committed()
+    histograms.redeclare(declared("a"))
+    assert histograms.shown[key] == Histograms(declared("a"), histograms.state()).shown[key]
+    for catalogue in (wider, declared("a")):
+        histograms.redeclare(catalogue)
+    assert histograms.shown[key] == HistogramValue((50, 0, 0), 25.0)
+    histograms.observe(key, [1.5])
+    histograms.changes()
+    histograms.committed()
+    assert histograms.shown[key] == HistogramValue((50, 1, 0), 26.5)
+
+
+def test_buckets_that_come_back_after_others_counted_begin_again() -> None:
+    """Once others have counted, committed or not, the earlier buckets begin at 0 for good."""
+    key = ("took_seconds", ("a",))
+    wider = declared("a", took=replace(TOOK, buckets=(1.0, 5.0)))
+    histograms = Histograms(declared("a"), {key: HistogramValue((50, 0, 0), 25.0, (1.0, 2.0))})
+    histograms.redeclare(wider)
+    histograms.observe(key, [4.0])
+    histograms.redeclare(declared("a"))
+    assert histograms.shown[key] == HistogramValue((0, 0, 0), 0.0)
+    assert histograms.changes() == {key: HistogramValue((0, 1, 0), 4.0)}
+    histograms.observe(key, [0.5])
+    histograms.redeclare(declared("a"))
+    assert histograms.shown[key] == HistogramValue((0, 0, 0), 0.0)
+    histograms.changes()
+    histograms.committed()
+    assert histograms.shown[key] == HistogramValue((1, 0, 0), 0.5)
