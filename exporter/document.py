@@ -1,8 +1,8 @@
 """A YAML text with the line of each of its values, so that a problem can say where it is.
 
-Format: YAML 1.1 as PyYAML's safe loader reads it (https://pyyaml.org), with three differences:
-a key that stands twice in a mapping is reported, keys are words as they are written, and dates
-stay text. Pure.
+Format: YAML 1.1 as PyYAML's safe loader reads it (https://pyyaml.org), with four differences:
+a key that stands twice in a mapping is reported, keys are words as they are written, dates
+stay text, and every text can be written as UTF-8. Pure.
 """
 
 from __future__ import annotations
@@ -68,6 +68,16 @@ class _Constructor(yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
 
 class _Loader(_Constructor, yaml.SafeLoader):
     """The safe loader, strict in reading as well."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:  # noqa: ANN401  # as the base class has it
+        """Return the text; an escape for half of a surrogate pair, which no file can hold, is an error."""
+        text = super().construct_scalar(node)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            what = "half of a surrogate pair is no character, write the character itself"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from None
+        return text
 
     def get_single_node(self) -> yaml.Node | None:
         """Read the text; an escape or a version that no number can be is an error with its place."""

@@ -55,6 +55,13 @@ def test_an_empty_text_has_one_line() -> None:
     assert document.duplicates == ()
 
 
+@pytest.mark.parametrize("text", ['a: "b\\ud800"', '"a\\udfff": b', 'a: ["\\ud83d\\ude00"]'])
+def test_every_text_can_be_written(text: str) -> None:
+    """An escape that is half of a surrogate pair is refused, before somebody fails to encode it."""
+    with pytest.raises(DocumentError, match=r"a.yaml:1:\d+: .*half of a surrogate pair.*; correct it"):
+        parse(text)
+
+
 def test_dates_stay_text() -> None:
     """What looks like a date is text, also where no such day exists."""
     assert parse("a: 2025-01-01\nb: 2025-02-31\n").data == {"a": "2025-01-01", "b": "2025-02-31"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,9 @@ LOOK_SECONDS: Final = 1.0
 """A change is in force after this time: files are read at most so often, and only when somebody asks something."""
 
 _LARGEST: Final = 1 << 20
+_USERS: Final = "basic_auth_users"
+_CRYPTED: Final = re.compile(r"\$\w{1,8}\$[./$=,\w]*")
+"""A hash of a password, as crypt(5) and htpasswd write it."""
 
 
 class WebConfigError(UserError):
@@ -84,7 +88,7 @@ def parse_settings(raw: bytes, path: Path) -> WebSettings:
     except UnicodeDecodeError:
         raise WebConfigError(f"{path}: is not UTF-8; save the file in this encoding") from None
     except DocumentError as error:
-        raise WebConfigError(str(error)) from None
+        raise WebConfigError(_discreet(str(error), None)) from None
     problems = [text for _, text in document.duplicates]
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
@@ -95,10 +99,19 @@ def parse_settings(raw: bytes, path: Path) -> WebSettings:
         # A user's name is a key twice over for pydantic, which names its part then.
         places = [(tuple(step for step in one["loc"] if step != "[key]"), one) for one in invalid.errors()]
         problems += [document.problem(loc, describe(one, from_file=True, root=WebModel)) for loc, one in places]
-        raise WebConfigError(*problems) from None
+        raise WebConfigError(*(_discreet(one, data) for one in problems)) from None
     if problems:
-        raise WebConfigError(*problems)
+        raise WebConfigError(*(_discreet(one, data) for one in problems))
     return settings
+
+
+def _discreet(message: str, data: dict[str, object] | None) -> str:
+    """Return a message without what a line of htpasswd (`user:hash`) says behind the user, where it became a key."""
+    users = (data or {}).get(_USERS)
+    for name in sorted(users, key=len, reverse=True) if isinstance(users, dict) else ():
+        if ":" in name:
+            message = message.replace(f"{_USERS}.{name}", f"{_USERS}.{name.partition(':')[0]}:…")
+    return _CRYPTED.sub("…", message)
 
 
 class WebConfig:

@@ -49,6 +49,8 @@ _UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 _TLS13_CIPHERS = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 _HASH = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}\Z")
 """https://en.wikipedia.org/wiki/Bcrypt: version, cost, 22 characters of salt and 31 of hash."""
+_POSSIBLE = re.compile(r".{28}[.Oeu].{30}[.CGKOSWaeimquy26]\Z")
+"""Of 16 bytes the last of 22 characters holds but two bits, of 23 bytes the last of 31 but four; the others are 0."""
 _HEADERS: Mapping[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
     "X-Frame-Options": ("deny", "sameorigin"),
@@ -159,6 +161,8 @@ def _user(name: str) -> str:
 def _bcrypt(value: str) -> str:
     if not _HASH.match(value):
         raise wrong("is no bcrypt hash; make one with `htpasswd -nBC 10 USER`, and put it in quotes")
+    if not _POSSIBLE.match(value):
+        raise wrong("is mistyped, as no password has this bcrypt hash; copy it again, or make a new one")
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from exporter.webconfig.current import WebConfigError, parse_settings
@@ -144,7 +145,21 @@ def test_texts_instead_of_files() -> None:
             "1: http_server_config.headers: X-XSS-Protection holds a character that no header may hold",
         ),
         ("basic_auth_users: {a: secret}", "1: basic_auth_users.a: is no bcrypt hash; make one with `htpasswd"),
-        (f"basic_auth_users:\n  a:b: {HASH}", "2: basic_auth_users.a:b: no user can have this name"),
+        (f"basic_auth_users:\n  a:b: {HASH}", "2: basic_auth_users.a:…: no user can have this name"),
+        (f"basic_auth_users:\n  a:{HASH}: x", "2: basic_auth_users.a:…: no user can have this name"),
+        (f"basic_auth_users:\n  a:{HASH}:", "2: basic_auth_users.a:…: no user can have this name"),
+        ("basic_auth_users:\n  a:secret: x", "2: basic_auth_users.a:…: no user can have this name"),
+        (f"basic_auth_users: {{{HASH}: a}}", "1: basic_auth_users.…: is no bcrypt hash; make one"),
+        (f"basic_auth_users:\n  {HASH}: a\n  {HASH}: a", "3: basic_auth_users.…: stands twice, first in line 2; rem"),
+        (f"a:{HASH}: x", "1: a:…: unknown key; known here are"),
+        (f"basic_auth_users:\n  a: 1\n  a:{HASH}\n", "4:1: is not valid YAML"),
+        (
+            f"basic_auth_users: {{a: {HASH[:28]}v{HASH[29:]}}}",
+            "1: basic_auth_users.a: is mistyped, as no password has this bcrypt hash; copy it again",
+        ),
+        (f"basic_auth_users: {{a: {HASH[:-1]}H}}", "1: basic_auth_users.a: is mistyped, as no password has this"),
+        (f'basic_auth_users: {{"a\\ud800": {HASH}}}', "1:20: is not valid YAML: half of a surrogate pair is no char"),
+        ('tls_server_config: {cert: "\\ud83d\\ude00"}', "1:27: is not valid YAML: half of a surrogate pair is no"),
         ("basic_auth_users: {a: 1}", "1: basic_auth_users.a: must be text, not a number"),
         ("basic_auth_users: [a]", "1: basic_auth_users: must be a section, not a list"),
         ("rate_limit: {interval: 1s}", "1: rate_limit: burst is missing or 0, so no request"),
@@ -159,6 +174,7 @@ def test_what_is_refused(text: str, message: str) -> None:
         parse(text)
     assert raised.value.messages[0].startswith(f"/etc/web.yml:{message}")
     assert "secret" not in str(raised.value)
+    assert HASH[7:] not in str(raised.value)
     assert "; " in raised.value.messages[0] or "must be " in raised.value.messages[0]
 
 
@@ -173,6 +189,24 @@ def test_no_text() -> None:
     """A file in another encoding is refused."""
     with pytest.raises(WebConfigError, match="is not UTF-8"):
         parse_settings(b"\xff\xfe", FILE)
+
+
+@pytest.mark.parametrize("place", [28, 59])
+def test_a_hash_that_is_accepted_can_be_checked(place: int) -> None:
+    """Of all characters at the ends of salt and hash those are accepted with which a password could fit."""
+    characters = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    alike = [bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode() for _ in range(4 * 16)]
+    possible = characters[:: 16 if place == 28 else 4]
+    assert {one[place] for one in alike} <= set(possible)
+    for character in characters:
+        hashed = alike[0][:place] + character + alike[0][place + 1 :]
+        try:
+            users = parse(f"basic_auth_users: {{a: {hashed}}}").users
+        except WebConfigError:
+            assert character not in possible
+        else:
+            assert character in possible
+            bcrypt.checkpw(b"x", users[b"a"])
 
 
 @pytest.mark.parametrize("name", CIPHERS)
