@@ -68,11 +68,14 @@ class Pipeline:
         self._buffer = bytearray(CAPACITY)
         self._view = memoryview(self._buffer)
         self._logs: dict[str, _Log] = {}
+        cutters: dict[AbstractSet[str], Cutter] = {}  # what one remembers takes a megabyte
         for log in logs:
             zone = ZoneInfo(log.timezone)
             ignored = log.ignore_channels
-            cutter = Cutter(scanner, judge_by(events, ignored), at_once=Settler(events, ignored).settle, library=load())
-            self._logs[log.name] = _Log(log.name, cutter, zone, Times(zone))
+            if ignored not in cutters:
+                settle = Settler(events, ignored).settle
+                cutters[ignored] = Cutter(scanner, judge_by(events, ignored), at_once=settle, library=load())
+            self._logs[log.name] = _Log(log.name, cutters[ignored], zone, Times(zone))
 
     def take_over(self, before: Pipeline) -> None:
         """Take over what another pipeline learnt of the same logs."""
