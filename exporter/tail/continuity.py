@@ -250,6 +250,8 @@ class Continuity:
         and False returned, while what may be the copy cannot be read. Raises ReadError.
         """
         if tail.state == "copy":
+            # What it grew by was its own: where it stands at a log's place, that may be in a copy of it by now.
+            self.find_between(tail, tail.grown - GRAIN, now)
             tail.state = "active"
         else:
             try:

@@ -313,3 +313,15 @@ def test_truncated_before_its_first_read_and_its_copy_read(tmp_path: Path, logs:
         os.utime(log, (daemon.now + 1, daemon.now + 1))
         daemon.settle()
         assert (daemon.created(), daemon.losses()) == (30, {})
+
+
+def test_copy_at_the_place_of_its_log_that_grew_and_was_truncated(app: Following) -> None:
+    """What a copy grew by before it was copied and truncated in turn is read in that copy."""
+    app.begin(wide=False, archived=False, before=False, strange=True)
+    app.replace(longer=True)
+    app.restart()
+    app.copy()
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.settle()
