@@ -30,13 +30,17 @@ _GONE: Final = frozenset({"missing", "unlinked"})
 
 @dataclass(slots=True)
 class Gap:
-    """A time since which content may have come to a path and gone, when it was noticed, and whether a loss was told."""
+    """A time since which content may have come to a path and gone, when it was noticed, and whether a loss was told.
+
+    `deleted` tells that the file itself, which was there at that time, has no name any more.
+    """
 
     tail: Tail
     path: str
     since: float
     begun: float
     told: bool
+    deleted: bool
 
 
 class Between:
@@ -58,15 +62,27 @@ class Between:
         """Take the names of the logs that are followed from now on; for others nothing is sought any more."""
         self._gaps = {path: gap for path, gap in self._gaps.items() if gap.tail.log in logs}
 
-    def find(self, tail: Tail, since: float, now: float, *, path: str | None = None, told: bool = False) -> bool:
+    def find(
+        self,
+        tail: Tail,
+        since: float,
+        now: float,
+        *,
+        path: str | None = None,
+        told: bool = False,
+        deleted: bool = False,
+    ) -> bool:
         """Follow what came to the path of `tail` and was rotated in turn since a time; return whether there was any.
 
-        `path` is where it was, if it was moved. What cannot be read is tried again at the next looks,
-        for a while; then it is a possible loss, unless one was `told` already.
+        Where the file itself was `deleted` meanwhile, and what came after it was rotated, only the newest
+        generations are kept: there may have been more. `path` is where it was, if it was moved. What cannot
+        be read is tried again at the next looks, for a while; then it is a possible loss, unless one was
+        `told` already.
         """
         path = path or tail.path
         if tail.log in self._followed.rotated and (stirred(path, since) or self._followed.rotated[tail.log]):
-            gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told))
+            gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told, deleted))
+            gap.deleted = gap.deleted or deleted
             return self._fill(gap, now)
         return False
 
@@ -76,7 +92,7 @@ class Between:
         return any(found)
 
     def _fill(self, gap: Gap, now: float) -> bool:
-        tail, met, some = gap.tail, set[str](), False
+        tail, met, some, new = gap.tail, set[str](), False, False
         self._recognise(self._followed.tails)
         unseen = self._unseen(gap, met, now)
         try:
@@ -87,6 +103,7 @@ class Between:
                 self._recognise([found])
                 if stat.path not in met:
                     self._followed.rotation(found, "renamed")
+                    new = True
                 some = True
         except Unreadable:
             if self.patient and 0 <= now - gap.begun < PATIENCE:
@@ -96,6 +113,8 @@ class Between:
             gap.told = True
             if not self.patient:
                 return some  # what is sought once more before the end is no other loss
+        if gap.deleted and new and not met and not gap.told:
+            self._followed.loss(tail, "deleted", 0)
         del self._gaps[gap.path]
         return some
 

@@ -274,10 +274,17 @@ class Continuity:
         return True
 
     def find_between(
-        self, tail: Tail, since: float, now: float, *, path: str | None = None, told: bool = False
+        self,
+        tail: Tail,
+        since: float,
+        now: float,
+        *,
+        path: str | None = None,
+        told: bool = False,
+        deleted: bool = False,
     ) -> None:
         """Follow what came to the path of `tail` and was rotated in turn since a time: see `tail.between`."""
-        self.moved = self._between.find(tail, since, now, path=path, told=told) or self.moved
+        self.moved = self._between.find(tail, since, now, path=path, told=told, deleted=deleted) or self.moved
 
     def retry(self, now: float) -> None:
         """Look again for what could not be read when it was sought."""

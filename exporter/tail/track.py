@@ -323,7 +323,7 @@ class Tracker:
             return
         if tail.state == "active":
             self._followed.rotation(tail, rotation_kind(tail, links, taken))
-            self.content.find_between(tail, tail.seen - _TICK, now)
+            self.content.find_between(tail, tail.seen - _TICK, now, deleted=not links)
         if not links and tail.state != "unlinked":
             tail.grown = now  # its silence begins here: what it was before was not looked at lately, perhaps
         state = "rotated" if links else "unlinked"

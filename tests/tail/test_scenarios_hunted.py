@@ -262,6 +262,11 @@ def test_deleted_while_commits_failed_and_nobody_looked(app: Following) -> None:
     app.settle()
 
 
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
 # What live writers found that rotate within moments of a look, in its shortest form.
 
 
@@ -325,3 +330,28 @@ def test_copy_at_the_place_of_its_log_that_grew_and_was_truncated(app: Following
     app.write(shapes=ONE, cut=None)
     app.copytruncate(dated=False)
     app.settle()
+
+
+@pytest.mark.parametrize(("kept", "created", "told"), [(2, 40, 1), (3, 50, 1), (4, 50, 0)])
+def test_rotated_beyond_what_is_kept_between_two_looks(
+    daemon: Stepper, logs: Path, kept: int, created: int, told: int
+) -> None:
+    """Where a log's file was rotated until it was deleted, those after it may have been, too: that is told."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10))
+    daemon.settle()
+    for first in (10, 20, 30, 40):
+        daemon.advance(1)
+        for number in range(kept, 0, -1):
+            place = logs / f"laravel.log.{number}"
+            if number == kept:
+                place.unlink(missing_ok=True)
+            elif place.exists():
+                place.rename(logs / f"laravel.log.{number + 1}")
+        log.rename(logs / "laravel.log.1")
+        append(log, records(first, first + 10))
+        for path in (log, logs):
+            os.utime(path, (daemon.now, daemon.now))
+    daemon.settle()
+    assert daemon.created() == created
+    assert daemon.losses() == ({"possible_losses_total{app,deleted}": told} if told else {})
