@@ -28,6 +28,18 @@ fish/vendor_completions.d/booking-exporter.fish"
 say() { printf '%s\n' "install.sh: $*" >&2; }
 die() { say "$@"; exit 1; }
 
+# Another environment at this place would go on being what the service runs, with the new version beside it.
+# Its files may be in use by a running service, so it is for people to move it.
+alone() {
+    for path in "$HOME_DIR/pyvenv.cfg" "$HOME_DIR/bin" "$HOME_DIR/current" "$HOME_DIR/previous"; do
+        if [ -e "$path" ] && [ ! -L "$path" ]; then
+            die "$path is there, but not from this script: $HOME_DIR holds another installation (of python3 -m venv?)." \
+                "Nothing was changed. Move it out of the way and call the script again; the state is not in it:
+systemctl stop booking-exporter; mv $HOME_DIR $HOME_DIR.old && $0 $*; systemctl start booking-exporter"
+        fi
+    done
+}
+
 # The first Python that is new enough, can make a virtual environment, and lies where the service's user may go: one
 # below /root, as version managers put it, would only run for root.
 SUITABLE='
@@ -172,8 +184,8 @@ remove() {
 command=${1:-install}
 [ "$#" -eq 0 ] || shift
 case "$command" in
-    install) install_release "$@" ;;
-    rollback) rollback "$@" ;;
+    install) alone install "$@"; install_release "$@" ;;
+    rollback) alone install; rollback "$@" ;;
     list) list ;;
     remove) remove ;;
     *) die "unknown command $command: install, rollback, list or remove" ;;

@@ -9,6 +9,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from exporter import __version__
 from tests.support.built import ROOT, UV
 from tests.support.daemon import Daemon, environment
@@ -129,6 +131,29 @@ def test_mistakes_are_told(built: Built, tmp_path: Path) -> None:
         assert done.returncode != 0
         assert told in done.stderr, done.stderr
     assert not list((tmp_path / "opt").rglob("complete"))
+
+
+@pytest.mark.parametrize("step", [("install", "wheel"), ("rollback",)])
+def test_an_environment_in_its_place_is_not_mixed_with(built: Built, tmp_path: Path, step: tuple[str, ...]) -> None:
+    """Where somebody made an environment at the place, nothing is changed, and the way out is told and works."""
+    place = tmp_path / "opt/booking-exporter"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    (place / "bin/booking-exporter").write_text("#!/bin/sh\necho old\n")
+    before = {path: path.is_symlink() for path in place.rglob("*")}
+
+    done = script(tmp_path, *(str(built.wheel) if one == "wheel" else one for one in step))
+
+    assert done.returncode == 1
+    assert "in use" not in done.stderr
+    assert {path: path.is_symlink() for path in place.rglob("*")} == before
+    assert not (tmp_path / "usr").exists()
+    (remedy,) = (line for line in done.stderr.splitlines() if " mv " in line)
+    move = remedy[remedy.index("mv ") :].split(" && ")[0]
+    assert move.split() == ["mv", str(place), f"{place}.old"]
+    if step[0] == "install":
+        (tmp_path / "opt/booking-exporter").rename(f"{place}.old")
+        assert script(tmp_path, "install", str(built.wheel)).returncode == 0
+        assert (place / "bin").resolve() == (place / "current/bin").resolve()
 
 
 def test_the_script_is_sound_shell() -> None:
