@@ -1,7 +1,8 @@
-"""Repeats of one identifier in one layer within 7 days are one incident.
+"""Sightings of one identifier in one layer within 7 days of the first, either way, are one incident.
 
 Identifiers are held as keyed hashes only. An incident is forgotten 7 days of event time after it
-was first seen, or earlier where 100,000 are held.
+was met, or earlier where 100,000 are held. Until then it is known, however many incidents of the
+same identifier come from older files: each is an entry of its own, and counts towards the limit.
 
 Incidents come and go in one order (see `ledger.pages`).
 """
@@ -26,7 +27,11 @@ LIMIT = 100_000
 
 
 class Incidents:
-    """The known incidents, in the order in which they were first seen."""
+    """The known incidents, in the order in which they were met, each once.
+
+    An incident stands under its identifier's hash; where another incident of that identifier stands there,
+    which is more than 7 days off, under one made of the hash and its week. Two of one week would be one.
+    """
 
     def __init__(self, state: Mapping[bytes, Sighting], front: int | None = None, limit: int = LIMIT) -> None:
         """Continue from `state`; at most `limit` are held.
@@ -42,8 +47,8 @@ class Incidents:
         self._newest = self._held(self._order[-1]) if self._order else float("-inf")
         self._limit = limit
         self._pages = Pages(front, map(self._entry, self._order))
-        self._again: dict[bytes, int] = {}
-        """The number of those that stand in the order more than once: only there they count."""
+        self._weeks_behind = self._pages.front + len(self._order)
+        """Behind the number of the last that may stand under its week: the state does not tell which do."""
 
     def see(self, hashed: bytes, time: float, now: float) -> bool:
         """Note a sighting at the event time `time` (ahead of `now` it counts as now); True for a new incident."""
@@ -52,28 +57,24 @@ class Incidents:
             self._newest = when
             self._forget_old()
         known = self._first.get(hashed)
-        if known is None:
-            first = when
-        elif abs(when - known) <= SPAN:
+        if known is not None and abs(when - known) <= SPAN:
             return False
-        else:
-            # Files may be read in any order: the later of two incidents is the one remembered.
-            first = max(when, known)
-            self._again[hashed] = self._pages.front + len(self._order)
-            self._later.pop(hashed, None)
-        self._first[hashed] = first
-        if first != self._newest:
+        if self._pages.front < self._weeks_behind and self._known_by_week(hashed, when):
+            return False
+        if known is not None:
+            hashed = _of_week(hashed, when // SPAN)
+            self._weeks_behind = self._pages.front + len(self._order) + 1
+        self._first[hashed] = when
+        if when != self._newest:
             self._later[hashed] = self._newest
         self._order.append(hashed)
-        self._pages.append(SIGHTING.pack(hashed, first, self._newest))
+        self._pages.append(SIGHTING.pack(hashed, when, self._newest))
         return True
 
     def evict(self) -> int:
         """Forget the oldest beyond the limit and return how many these were."""
-        excess = len(self._first) - self._limit
-        if excess <= 0:
-            return 0
-        while len(self._first) > self._limit:
+        excess = max(0, len(self._order) - self._limit)
+        for _ in range(excess):
             self._forget_oldest()
         return excess
 
@@ -87,11 +88,7 @@ class Incidents:
 
     def state(self) -> dict[bytes, Sighting]:
         """Return all known incidents, the oldest first."""
-        return {
-            hashed: Sighting(self._first[hashed], self._held(hashed))
-            for number, hashed in enumerate(self._order, start=self._pages.front)
-            if self._again.get(hashed, number) == number
-        }
+        return {hashed: Sighting(self._first[hashed], self._held(hashed)) for hashed in self._order}
 
     def _held(self, hashed: bytes) -> float:
         return self._later.get(hashed, self._first[hashed])
@@ -99,20 +96,23 @@ class Incidents:
     def _entry(self, hashed: bytes) -> bytes:
         return SIGHTING.pack(hashed, self._first[hashed], self._held(hashed))
 
+    def _known_by_week(self, hashed: bytes, when: float) -> bool:
+        week = when // SPAN
+        firsts = (self._first.get(_of_week(hashed, one)) for one in (week - 1, week, week + 1))
+        return any(first is not None and abs(when - first) <= SPAN for first in firsts)
+
     def _forget_old(self) -> None:
         order = self._order
-        while order and (self._superseded() or self._newest - self._held(order[0]) > SPAN):
+        while order and self._newest - self._held(order[0]) > SPAN:
             self._forget_oldest()
 
-    def _superseded(self) -> bool:
-        """Tell whether the first in the order stands there once more."""
-        return self._again.get(self._order[0], self._pages.front) != self._pages.front
-
     def _forget_oldest(self) -> None:
-        superseded = self._superseded()
         hashed = self._order.popleft()
         self._pages.front += 1
-        if not superseded:
-            del self._first[hashed]
-            self._later.pop(hashed, None)
-            self._again.pop(hashed, None)
+        del self._first[hashed]
+        self._later.pop(hashed, None)
+
+
+def _of_week(hashed: bytes, week: float) -> bytes:
+    # Never the hash itself, whatever the week: years have four digits.
+    return (int.from_bytes(hashed) ^ ((1 << 64) + (int(week) & 0xFFFFFFFF))).to_bytes(16)

@@ -52,14 +52,58 @@ def test_history_read_late_is_grouped() -> None:
     assert not Incidents(incidents.state()).see(b"old", NOW - 28 * DAY, NOW)
 
 
-def test_of_two_incidents_the_later_is_remembered() -> None:
-    """An earlier incident of the same identifier, read later, counts once and does not make the later new again."""
+def test_repeats_of_an_older_incident_are_one() -> None:
+    """An older incident of a known identifier counts once, however often it is told: nothing grows, none is evicted."""
     incidents = Incidents({})
     assert incidents.see(b"a", NOW, NOW)
-    assert incidents.see(b"a", NOW - 10 * DAY, NOW)
+    assert incidents.see(b"a", NOW - 18 * DAY, NOW)
+    assert not any(incidents.see(b"a", NOW - 18 * DAY + step, NOW) for step in range(1000))
     assert not incidents.see(b"a", NOW, NOW)
     assert incidents.evict() == 0
-    assert incidents.state() == {b"a": Sighting(NOW, NOW)}
+    assert len(incidents.state()) == len(incidents._order) == 2
+    assert page(incidents) is not None
+    incidents.committed()
+    assert not incidents.see(b"a", NOW - 25 * DAY, NOW)
+    assert page(incidents) is None
+
+
+def test_all_incidents_of_one_identifier_are_known() -> None:
+    """Files in any order, and a restart at any time: whatever is within 7 days of a known first sighting is no other."""
+    incidents = Incidents({}, front=0)
+    days = (0.0, -40.0, -10.0, -20.5, -30.9)
+    for day in days:
+        hashed = b"i" * 16
+        assert incidents.see(hashed, NOW + day * DAY, NOW)
+        incidents = Incidents(incidents.state(), front=0)
+    for day in days:
+        for off in (-SPAN, -1.0, 0.0, 1.0, SPAN):
+            assert not incidents.see(hashed, NOW + day * DAY + off, NOW), (day, off)
+    assert len(incidents.state()) == len(days)
+    assert incidents.see(hashed, NOW - 60 * DAY, NOW)
+
+
+def test_one_known_by_its_week_only_is_known() -> None:
+    """Where the one of two incidents of one identifier that came first is forgotten, the other is still known."""
+    incidents = Incidents({}, limit=1)
+    assert incidents.see(b"a", NOW, NOW)
+    assert incidents.see(b"a", NOW - 20 * DAY, NOW)
+    assert incidents.evict() == 1
+    assert not incidents.see(b"a", NOW - 19 * DAY, NOW)
+    assert incidents.see(b"a", NOW, NOW)
+
+
+def test_older_incidents_without_end_are_bounded() -> None:
+    """Older and older incidents of few identifiers are held up to the limit, and those evicted are counted."""
+    incidents = Incidents({}, front=0, limit=10)
+    evicted = 0
+    for step in range(100):
+        assert incidents.see(b"a", NOW - step * 8 * DAY, NOW)
+        evicted += incidents.evict()
+    assert evicted == 90
+    assert len(incidents.state()) == len(incidents._order) == 10
+    changed = incidents.changes()
+    assert changed is not None
+    assert (changed.start, changed.front, len(changed.entries)) == (90, 90, 10 * SIGHTING.size)
 
 
 def test_bounded_with_the_oldest_evicted() -> None:
@@ -114,31 +158,3 @@ def test_without_numbers_all_are_written_anew() -> None:
     assert page(incidents) == (0, [b"old", b"new", b"newer"], 0, True)
     incidents.committed()
     assert page(incidents) is None
-
-
-def test_one_that_stands_twice_goes_once() -> None:
-    """An incident that was met again after 7 days leaves the order where it was met last."""
-    incidents = Incidents({}, front=0, limit=2)
-    incidents.see(b"a", NOW, NOW)
-    incidents.see(b"b", NOW, NOW)
-    assert incidents.see(b"a", NOW - 10 * DAY, NOW)
-    assert list(incidents.state()) == [b"b", b"a"]
-    incidents.see(b"c", NOW, NOW)
-    assert incidents.evict() == 1
-    assert list(incidents.state()) == [b"a", b"c"]
-    assert page(incidents) == (2, [b"a", b"c"], 2, False)
-    incidents.see(b"d", NOW, NOW)
-    incidents.evict()
-    assert incidents.see(b"a", NOW, NOW)
-
-
-def test_one_that_stands_twice_keeps_none_behind_it() -> None:
-    """What is old is forgotten behind an incident that was met again."""
-    incidents = Incidents({}, front=0)
-    incidents.see(b"a", NOW, NOW + 30 * DAY)
-    incidents.see(b"b", NOW, NOW + 30 * DAY)
-    incidents.see(b"x", NOW + 6 * DAY, NOW + 30 * DAY)
-    assert incidents.see(b"a", NOW - 2 * DAY, NOW) is False
-    assert incidents.see(b"a", NOW - 8 * DAY, NOW + 30 * DAY)
-    incidents.see(b"y", NOW + 8 * DAY, NOW + 30 * DAY)
-    assert list(incidents.state()) == [b"x", b"a", b"y"]
