@@ -63,3 +63,28 @@ def test_two_gigabytes_are_read_with_less_than_90_mb(tmp_path: Path) -> None:
     assert scrape.total("booking_exporter_oversized_records_total") == 1
     assert scrape.total("booking_exporter_read_bytes_total") == size
     assert peak_kib(done.stderr) < LIMIT_KIB
+
+
+def test_a_hundred_logs_are_followed_with_less_than_90_mb(tmp_path: Path) -> None:
+    """100 configured logs, each full of events of many kinds, are counted exactly, with resident memory under 90 MB."""
+    logs, events = 100, 2000
+    kinds = (b"INFO: Public booking created", b"ERROR: Stale booking detected", b"WARNING: [SLOT_LOCK] Lock conflict")
+    for number in range(logs):
+        lines = (
+            HEADER + kinds[at % 3] + b' {"booking_id":%d,"age_seconds":%d.5} \n' % (number, at) for at in range(events)
+        )
+        (tmp_path / f"{number}.log").write_bytes(b"".join(lines))
+    config = tmp_path / "config.yaml"
+    config.write_text("logs:\n" + "".join(f"  - {{name: l{n}, paths: ['{tmp_path}/{n}.log']}}\n" for n in range(logs)))
+    done = subprocess.run(
+        measured("run", "--once", "--config", str(config)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    scrape = parse(done.stdout)
+    assert scrape.total("api_gateway_log_records_total") == logs * events
+    assert peak_kib(done.stderr) < LIMIT_KIB
