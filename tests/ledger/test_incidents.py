@@ -68,7 +68,7 @@ def test_repeats_of_an_older_incident_are_one() -> None:
 
 
 def test_all_incidents_of_one_identifier_are_known() -> None:
-    """Files in any order, and a restart at any time: whatever is within 7 days of a known first sighting is no other."""
+    """Files in any order, and a restart at any time: what is within 7 days of a known first sighting is no other."""
     incidents = Incidents({}, front=0)
     days = (0.0, -40.0, -10.0, -20.5, -30.9)
     for day in days:
