@@ -11,6 +11,7 @@ import secrets
 import weakref
 from array import array
 from bisect import bisect_right
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -118,9 +119,11 @@ class Meanings:
                 text = bytes(view[: hits.headers[part.last]])  # slices of bytes cost half
         for kind, times, newest in _in_threes(room.counts[: 3 * run.counts].tolist()):
             cut.counted.append((kinds[kind].match, bytes(text[newest : newest + _TIME]), times))
+        observed: defaultdict[int, list[float]] = defaultdict(list)
         for number, value in zip(room.number_of[: run.numbers], room.numbers[: run.numbers], strict=True):
-            series = kinds[number // _FIELDS].series[number % _FIELDS]
-            cut.observed.setdefault(series, []).append(value)
+            observed[number].append(value)
+        for number, values in observed.items():
+            cut.observed.setdefault(kinds[number // _FIELDS].series[number % _FIELDS], []).extend(values)
         met = _Met(text, room.incidents[: _INCIDENT * run.incidents].tolist(), kinds)
         rows, hashes = room.rows[: _ROW * run.rows].tolist(), room.hashes[: run.rows].tolist()
         for number, unknown in enumerate(hashes):

@@ -144,11 +144,19 @@ class Connection(H11Protocol):
         """
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in self.headers}:
             self.transport.close()
+        if self._is_outdated():  # as the next request may be here already
+            self.transport.close()
         if not self.transport.is_closing():  # where it is closing, the client has to take the answer in time
             self._clear_deadline()
         if self.terms.served.pop(self, None) is not None:
             self.terms.served[self] = self.loop.time()
         super().on_response_complete()
+        if self._deadline is None and self._is_asked():  # no data may come any more, and uvicorn's own timer is off
+            self._set_deadline()
+
+    def _is_asked(self) -> bool:
+        """Tell whether a request, or the beginning of one, was received before the answer to the one before it."""
+        return not self.cycle.response_complete or bool(self.conn.trailing_data[0])
 
     def timeout_keep_alive_handler(self) -> None:
         """End a connection that was idle for too long."""

@@ -71,8 +71,8 @@ def test_all_incidents_of_one_identifier_are_known() -> None:
     """Files in any order, and a restart at any time: what is within 7 days of a known first sighting is no other."""
     incidents = Incidents({}, front=0)
     days = (0.0, -40.0, -10.0, -20.5, -30.9)
+    hashed = b"i" * 16
     for day in days:
-        hashed = b"i" * 16
         assert incidents.see(hashed, NOW + day * DAY, NOW)
         incidents = Incidents(incidents.state(), front=0)
     for day in days:

@@ -229,6 +229,25 @@ def test_an_old_connection_does_not_outlive_its_terms(
         connection.getresponse()
 
 
+def test_pipelined_requests_do_not_outlive_their_terms(site: Site, secure: Serve, connect: Connect) -> None:
+    """Nor does a client that has always asked for more before its answer is complete."""
+    asked = 0
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        nonlocal asked
+        asked += 1
+        site.load(SIGNED)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one\n"})
+
+    server = secure(app)
+    context = site.authority.client_context()
+    with context.wrap_socket(connect(server), server_hostname="127.0.0.1") as encrypted:
+        encrypted.sendall(REQUEST * 3)
+        assert read_to_end(encrypted).count(b"HTTP/1.1 200") == 1
+    assert asked == 1
+
+
 @pytest.mark.parametrize(
     "begun", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00", REQUEST, b"\x16\x03\x01" + b"x" * 70_000]
 )

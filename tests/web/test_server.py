@@ -236,6 +236,31 @@ def test_an_answer_that_is_not_taken(serve: Serve, connect: Connect, request_hea
     wait_until(lambda: not connections(server), deadline=4, what="the server gives the connection up")
 
 
+@pytest.mark.parametrize("rest", [REQUEST, REQUEST * 49, b"GET / HT"])
+def test_answers_to_pipelined_requests_that_are_not_taken(serve: Serve, connect: Connect, rest: bytes) -> None:
+    """A client that asked for more before it took an answer does not hold its connection for ever either."""
+    server = serve(huge, request_seconds=0.3, keep_alive_seconds=1)
+    connection = connect(server)
+    connection.sendall(REQUEST + rest)
+    assert connection.recv(12) == b"HTTP/1.1 200"
+
+    wait_until(lambda: not connections(server), deadline=4, what="the server gives the connection up")
+
+
+def test_pipelined_requests_are_answered(serve: Serve, connect: Connect) -> None:
+    """Requests sent at once are answered one after the other, each in a time of its own."""
+    server = serve(APP, request_seconds=0.2)
+    connection = connect(server)
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        connection.sendall(REQUEST * 20)
+        answers = b""
+        while answers.count(b"healthy\n") < 20:
+            block = connection.recv(1 << 16)
+            assert block
+            answers += block
+
+
 def test_a_connection_serves_many_requests(serve: Serve, client: Client) -> None:
     """Prometheus can keep its connection: time between requests does not count as time of a request."""
     server = serve(APP, request_seconds=0.2)
