@@ -43,9 +43,9 @@ CREATE TABLE violation_pages (
 )
 """The statements that lead from version 1 to 2 (rejections of each layer by minute), to 3 (pages), and so on.
 
-Version 3 has incidents and violations in pages. Version 2 keeps them in the tables `incidents` and `violations`,
-which the first commit of version 3 empties: after a way back what is met again within 7 days counts as a new
-incident, and a report behind its failed save counts beside it.
+Version 3 has incidents and violations in pages. Version 2 keeps them in the tables `incidents` and `violations`;
+version 3 leaves these as they were, and writes all it holds into them when it stops in order (`rows.mirror`). So after
+a way back all are known that were met before the last stop in order or the upgrade, whichever came later.
 """
 
 VERSION = 1 + len(STEPS)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import starmap
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from exporter.model import SIGHTING, VIOLATED, FileRow, HistogramValue, LedgerState, Sighting, Violated
 
@@ -25,8 +28,13 @@ EXPOSED = "exposed"
 STATE_LOST = "state_lost"
 START_AT_END = "start_at_end"
 BOOT = "boot"
+_ROWS = 4096
+"""Rows that are looked at together."""
 FRONT = "_front"
 """What follows `incident` and `violation` in the names of the numbers of the oldest entries that are held."""
+MIRROR = "_mirror"
+"""What follows them for what the table of version 2 held when the pages held all of it: a digest of the table,
+and where the pages ended if it held all of theirs as well (see `mirror`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +146,10 @@ def _write_groupings(connection: sqlite3.Connection, changes: Changes) -> None:
 
 
 def _write_page(connection: sqlite3.Connection, name: str, page: Page) -> None:
-    """Write what changed of the incidents or violations; of older versions, they have a table of their own."""
+    """Write what changed of the incidents or violations; the table of older versions stays as it is until `mirror`."""
     if page.anew:
         connection.execute(f"DELETE FROM {name}_pages")  # noqa: S608  (our own names)
-        connection.execute(f"DELETE FROM {name}s")  # noqa: S608  (our own names)
+        connection.execute(META_UPSERT, (name + MIRROR, _digest(connection, name) + " "))
     else:
         connection.execute(
             f"DELETE FROM {name}_pages WHERE number < (SELECT max(number) FROM {name}_pages WHERE number <= ?)",  # noqa: S608  (our own names)
@@ -156,12 +164,69 @@ def _write_page(connection: sqlite3.Connection, name: str, page: Page) -> None:
     connection.execute(META_UPSERT, (name + FRONT, str(page.front)))
 
 
+def mirror(connection: sqlite3.Connection) -> None:
+    """Give version 2 what the pages hold, within the transaction that is open: the tables that it reads.
+
+    Nothing is done for a table that holds this already, or what an older version wrote and no commit took over.
+    """
+    meta = dict(connection.execute("SELECT name, value FROM meta"))
+    for name, (_, insert) in _TABLES.items():
+        front = int(meta.get(name + FRONT, "0"))
+        digest, _, end = meta.get(name + MIRROR, "").partition(" ")
+        last = f"SELECT number, length(entries) FROM {name}_pages ORDER BY number DESC LIMIT 1"  # noqa: S608  (our own names)
+        present = f"{front} {connection.execute(last).fetchone()}"
+        if end == present or digest != _digest(connection, name):
+            continue
+        connection.execute(f"DELETE FROM {name}s")  # noqa: S608  (our own names)
+        connection.executemany(insert, _mirrored(connection, name, front))
+        connection.execute(META_UPSERT, (name + MIRROR, f"{_digest(connection, name)} {present}"))
+
+
+_INCIDENT_UPSERT: Final = (
+    "INSERT INTO incidents (hash, first, held) VALUES (?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET first = excluded.first, held = excluded.held"
+)
+_VIOLATION_INSERT: Final = "INSERT INTO violations (number, hash, role, time) VALUES (?, ?, ?, ?)"
+_TABLES: Final = {
+    "incident": ("SELECT hash, first, held FROM incidents ORDER BY hash", _INCIDENT_UPSERT),
+    "violation": ("SELECT number, hash, role, time FROM violations ORDER BY number", _VIOLATION_INSERT),
+}
+"""The tables of version 2: how they are read, and written."""
+
+
+def _mirrored(connection: sqlite3.Connection, name: str, front: int) -> Iterator[tuple[Any, ...]]:
+    if name == "incident":
+        return (values for _, values in _entries(connection, name, SIGHTING, front))
+    return (
+        (number, hashed, _role(failed_save), time)
+        for number, (hashed, failed_save, time) in _entries(connection, name, VIOLATED, front)
+    )
+
+
+def _digest(connection: sqlite3.Connection, name: str) -> str:
+    """Return a digest of all rows of version 2's table; "" for none."""
+    digest, cursor, any_row = blake2b(digest_size=16), connection.execute(_TABLES[name][0]), False
+    while rows := cursor.fetchmany(_ROWS):
+        digest.update(b"".join(starmap(SIGHTING.pack, rows)) if name == "incident" else repr(rows).encode())
+        any_row = True
+    return digest.hexdigest() if any_row else ""
+
+
+def _of_older(connection: sqlite3.Connection, name: str, meta: Mapping[str, str]) -> list[tuple[Any, ...]]:
+    """Return the rows of version 2's table, where that or an older version wrote since the pages held them all."""
+    if _digest(connection, name) == meta.get(name + MIRROR, "").partition(" ")[0]:
+        return []
+    return connection.execute(_TABLES[name][0]).fetchall()
+
+
 def _ledger(connection: sqlite3.Connection, meta: Mapping[str, str]) -> LedgerState:
     fronts = {name: int(meta.get(name + FRONT, "0")) for name in ("incident", "violation")}
     if not all(0 <= front < _MOST for front in fronts.values()):
         raise ValueError("no number of an entry")
-    incidents, incidents_whole = _incidents(connection, fronts["incident"])
-    violations, violations_whole = _violations(connection, fronts["violation"])
+    incidents, incidents_whole = _incidents(connection, fronts["incident"], _of_older(connection, "incident", meta))
+    violations, violations_whole = _violations(
+        connection, fronts["violation"], _of_older(connection, "violation", meta)
+    )
     return LedgerState(
         counters={
             (metric, _labels(labels)): value
@@ -181,8 +246,13 @@ def _ledger(connection: sqlite3.Connection, meta: Mapping[str, str]) -> LedgerSt
     )
 
 
-def _incidents(connection: sqlite3.Connection, front: int) -> tuple[dict[bytes, Sighting], bool]:
-    """Return the incidents in their order, and whether they have the numbers from `front` on without a gap."""
+def _incidents(
+    connection: sqlite3.Connection, front: int, older: list[tuple[Any, ...]]
+) -> tuple[dict[bytes, Sighting], bool]:
+    """Return the incidents in their order, and whether they have the numbers from `front` on without a gap.
+
+    `older` are those that an older version wrote.
+    """
     incidents: dict[bytes, Sighting] = {}
     expected = front
     for number, (hashed, first, held) in _entries(connection, "incident", SIGHTING, front):
@@ -192,28 +262,34 @@ def _incidents(connection: sqlite3.Connection, front: int) -> tuple[dict[bytes, 
         expected = number + 1 if whole_so_far else -1
         incidents.pop(hashed, None)
         incidents[hashed] = Sighting(first, held)
-    # What version 2 or older wrote.
-    older = connection.execute("SELECT hash, first, held FROM incidents ORDER BY held").fetchall()
-    for hashed, first, held in older:
+    for hashed, first, held in sorted(older, key=itemgetter(2)):
         incidents.pop(hashed, None)
         incidents[hashed] = Sighting(first, held)
     return incidents, expected >= 0 and not older
 
 
-def _violations(connection: sqlite3.Connection, front: int) -> tuple[dict[int, Violated], bool]:
-    """Return the violations by their numbers, and whether these go on from `front` without a gap."""
+def _violations(
+    connection: sqlite3.Connection, front: int, older: list[tuple[Any, ...]]
+) -> tuple[dict[int, Violated], bool]:
+    """Return the violations by their numbers, and whether these go on from `front` without a gap.
+
+    Those that an older version wrote, `older`, come behind the others, unless they are among them.
+    """
     violations: dict[int, Violated] = {}
     for number, (hashed, failed_save, time) in _entries(connection, "violation", VIOLATED, front):
         if not isfinite(time):
             raise ValueError("no time")
-        violations[number] = Violated(hashed, "failed_save" if failed_save else "report", time)
+        violations[number] = Violated(hashed, _role(failed_save), time)
     whole = list(violations) == list(range(front, front + len(violations)))
-    # What version 2 or older wrote.
-    older = connection.execute("SELECT number, hash, role, time FROM violations ORDER BY number").fetchall()
-    newest = max(violations, default=None)
-    for index, (number, hashed, role, time) in enumerate(older, start=1):
-        violations[number if newest is None else newest + index] = Violated(hashed, role, time)
+    known, newest = set(violations.values()), max(violations, default=None)
+    for index, (number, *values) in enumerate(older, start=1):
+        if (violated := Violated(*values)) not in known:
+            violations[number if newest is None else newest + index] = violated
     return violations, whole and not older
+
+
+def _role(failed_save: bool) -> str:  # noqa: FBT001  (as it stands in the page)
+    return "failed_save" if failed_save else "report"
 
 
 def _entries(

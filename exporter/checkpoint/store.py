@@ -173,10 +173,15 @@ class Store:
         return perf_counter() - started
 
     def close(self) -> None:
-        """Fold the WAL into the file and release the lock; a second call does nothing."""
+        """Leave what the version before reads, fold the WAL into the file and release the lock.
+
+        A second call does nothing.
+        """
         if self._closed:
             return
         self._closed = True
+        if self._temporary is None:
+            self._mirror()
         # Whatever fails here, all that was committed is in the WAL, and the next start finds it.
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -243,6 +248,15 @@ class Store:
             raise CommitError(f"{self.path}: cannot be found ({error.strerror}); restart the daemon") from error
         if (found.st_dev, found.st_ino) != self._identity:
             raise CommitError(f"{self.path}: was replaced while in use; restart the daemon")
+
+    def _mirror(self) -> None:
+        # The version before then counts again what it would have known; that is worth no failure to stop.
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            rows.mirror(self._connection)
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, ValueError):
+            self._roll_back()
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

@@ -49,6 +49,7 @@ class Incidents:
         self._pages = Pages(front, map(self._entry, self._order))
         self._weeks_behind = self._pages.front + len(self._order)
         """Behind the number of the last that may stand under its week: the state does not tell which do."""
+        self._forget_old()  # two versions that took turns may have left what the other forgot
 
     def see(self, hashed: bytes, time: float, now: float) -> bool:
         """Note a sighting at the event time `time` (ahead of `now` it counts as now); True for a new incident."""
@@ -73,7 +74,9 @@ class Incidents:
 
     def evict(self) -> int:
         """Forget the oldest beyond the limit and return how many these were."""
-        excess = max(0, len(self._order) - self._limit)
+        excess = len(self._order) - self._limit
+        if excess <= 0:
+            return 0
         for _ in range(excess):
             self._forget_oldest()
         return excess

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.checkpoint import rows
 from exporter.checkpoint.store import BOOT, EXPOSED, START_AT_END, StateError, Store
 from exporter.model import SIGHTING, VIOLATED, Changes, Page, Violated
 from tests.support.states import FILE, LEDGER, NOTHING, SOMETHING, run_sql
@@ -86,30 +89,88 @@ def test_of_an_incident_that_stands_twice_the_later_counts(store: Store) -> None
     assert incidents(store) == ([(b"a", 0.0, 0.0), (b"c", 0.0, 0.0), (b"b", 3.0, 3.0)], None)
 
 
-def test_incidents_of_version_2_are_moved(store: Store, path: Path) -> None:
-    """What an older version wrote is read, and replaced by a page of all."""
+def test_incidents_of_version_2_are_taken_over(store: Store, path: Path) -> None:
+    """What an older version wrote is read until a page of all holds it, and stays where that version finds it."""
     run_sql(path, "INSERT INTO incidents VALUES (x'62', 5.0, 6.0), (x'61', 4.0, 5.0);")
     store.commit(page(0, "c", 0), [], [], {})
     assert incidents(store) == ([(b"c", 0.0, 0.0), (b"a", 4.0, 5.0), (b"b", 5.0, 6.0)], None)
     store.commit(page(0, "cab", 0, anew=True), [], [], {})
-    assert [name for name, _, _ in incidents(store)[0]] == [b"c", b"a", b"b"]
-    assert store._connection.execute("SELECT count(*) FROM incidents").fetchone() == (0,)
+    taken = [(b"c", 0.0, 0.0), (b"a", 0.0, 0.0), (b"b", 0.0, 0.0)]
+    assert incidents(store) == (taken, 0)
+    assert store._connection.execute("SELECT hash FROM incidents").fetchall() == [(b"a",), (b"b",)]
+    store.commit(page(3, "", 2), [], [], {})
+    assert incidents(store) == (taken[2:], 2)
+    run_sql(path, "INSERT INTO incidents VALUES (x'64', 7.0, 7.0);")
+    assert incidents(store)[0][-3:] == [(b"a", 4.0, 5.0), (b"b", 5.0, 6.0), (b"d", 7.0, 7.0)]
 
 
-def test_violations_of_version_2_are_moved(store: Store, path: Path) -> None:
-    """What an older version wrote comes behind the pages, and is replaced by a page of all."""
+VIOLATION = VIOLATED.pack(b"v" * 16, True, 1.0)  # noqa: FBT003  (a failed save)
+
+
+def in_tables(path: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Return what version 2 finds in a state: its incidents and its violations."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT hash, first, held FROM incidents").fetchall()
+        violations = connection.execute("SELECT * FROM violations").fetchall()
+        return [(hashed.rstrip(b"\0").decode(), *times) for hashed, *times in found], violations
+
+
+def test_a_stop_in_order_leaves_all_for_version_2(store: Store, path: Path) -> None:
+    """After it, the tables of version 2 hold what the pages hold, which still are what counts; none stays for good."""
+    store.commit(replace(page(0, "ab", 0), violations=Page(4, VIOLATION, 4, anew=False)), [], [], {})
+    store.commit(page(2, "cd", 1), [], [], {})
+    store.close()
+    violations = [(4, b"v" * 16, "failed_save", 1.0)]
+    assert in_tables(path) == ([("b", 0.0, 0.0), ("c", 2.0, 2.0), ("d", 2.0, 2.0)], violations)
+    with Store.open(path, now=1.0) as again:
+        held = [(b"b", 0.0, 0.0), (b"c", 2.0, 2.0), (b"d", 2.0, 2.0)]
+        assert incidents(again) == (held, 1)
+        changed = again._connection.total_changes
+        rows.mirror(again._connection)
+        assert again._connection.total_changes == changed
+        again.commit(replace(page(4, "", 3), violations=Page(5, b"", 5, anew=False)), [], [], {})
+    assert in_tables(path) == ([("d", 2.0, 2.0)], [])
+    with Store.open(path, now=1.0) as again:
+        again.commit(page(0, "xyzd", 0, anew=True), [], [], {})
+    assert [name for name, _, _ in in_tables(path)[0]] == ["d", "x", "y", "z"]
+
+
+def test_what_version_2_wrote_is_never_overwritten_unread(store: Store, path: Path) -> None:
+    """A stop before any commit took over what an older version wrote leaves that as it is."""
+    store.commit(page(0, "a", 0), [], [], {})
+    run_sql(
+        path, "INSERT INTO incidents VALUES (x'62', 5.0, 6.0); INSERT INTO violations VALUES (5, x'61', 'report', 4.0);"
+    )
+    before = in_tables(path)
+    store.close()
+    assert in_tables(path) == before
+    with Store.open(path, now=1.0) as again:
+        assert incidents(again) == ([(b"a", 0.0, 0.0), (b"b", 5.0, 6.0)], None)
+
+
+def test_a_stop_with_damaged_pages_is_a_stop(store: Store, path: Path) -> None:
+    """Where the pages cannot be read, or nothing can be written, version 2's tables stay as they were."""
+    run_sql(path, "INSERT INTO incidents VALUES (x'62', 5.0, 6.0);")
+    store.commit(page(0, "ab", 0, anew=True), [], [], {})
+    store.commit(replace(NOTHING, incidents=Page(2, b"x" * 31, 0, anew=False)), [], [], {})
+    store.close()
+    assert in_tables(path)[0] == [("b", 5.0, 6.0)]
+
+
+def test_violations_of_version_2_are_taken_over(store: Store, path: Path) -> None:
+    """What an older version wrote comes behind the pages, what these hold but once, until a page of all holds it."""
     run_sql(path, "INSERT INTO violations VALUES (5, x'61', 'report', 4.0);")
     store.commit(NOTHING, [], [], {})
     ledger = store.load().ledger
     assert ledger is not None
     assert (ledger.violations, ledger.violation_front) == ({5: Violated(b"a", "report", 4.0)}, None)
-    entry = VIOLATED.pack(b"v" * 16, True, 1.0)  # noqa: FBT003  (a failed save)
-    store.commit(replace(NOTHING, violations=Page(9, entry, 9, anew=False)), [], [], {})
+    store.commit(replace(NOTHING, violations=Page(9, VIOLATION, 9, anew=False)), [], [], {})
+    run_sql(path, f"INSERT INTO violations VALUES (6, x'{b'v'.hex() * 16}', 'failed_save', 1.0);")  # noqa: S608  (our own)
     ledger = store.load().ledger
     assert ledger is not None
     held = {9: Violated(b"v" * 16, "failed_save", 1.0), 10: Violated(b"a", "report", 4.0)}
     assert (ledger.violations, ledger.violation_front) == (held, None)
-    store.commit(replace(NOTHING, violations=Page(0, entry * 2, 0, anew=True)), [], [], {})
+    store.commit(replace(NOTHING, violations=Page(0, VIOLATION * 2, 0, anew=True)), [], [], {})
     ledger = store.load().ledger
     assert ledger is not None
     assert (list(ledger.violations), ledger.violation_front) == ([0, 1], 0)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
+CREATED = 'api_gateway_appointments_created_total{source="public"}'
+INCIDENTS = 'api_gateway_duplicate_booking_incidents_total{layer="layer1"}'
 STEPS_FILE = "exporter/checkpoint/migrations.py"
 
 
@@ -58,9 +60,19 @@ def last_of_the_version_before() -> str:
     return git("rev-parse", f"{added[-1]}^").decode().strip()
 
 
+def incident(booking: int) -> bytes:
+    """Return a record of a stale booking."""
+    context = f'{{"booking_id":{booking},"age_seconds":-64.25}}'
+    message = "DUPLICATE BOOKING PREVENTION: Stale booking detected from Cal.com idempotency"
+    return f"[2025-10-09 11:00:00] production.ERROR: {message} {context} \n".encode()
+
+
 @pytest.mark.parametrize("find", [first_that_runs, last_of_the_version_before])
 def test_versions_take_turns(tmp_path: Path, logs: Path, find: object) -> None:
-    """Whatever version opens the state next goes on in it: each record counts once, through upgrade and rollback."""
+    """Whatever version opens the state next goes on in it: each record counts once, through upgrade and rollback.
+
+    So does each incident, though all that any version met are told again after each turn.
+    """
     commit = find()  # type: ignore[operator]  # one of the two above
     (tmp_path / "old").mkdir()
     code = git("archive", "--format=tar", commit, "exporter")
@@ -69,7 +81,7 @@ def test_versions_take_turns(tmp_path: Path, logs: Path, find: object) -> None:
     arguments = ("run", "--once", "--log", f"{logs}/*.log", "--state", str(tmp_path / "state.sqlite"))
     written = 0
 
-    def counted(program: Sequence[str], **variables: str) -> float:
+    def counted(program: Sequence[str], **variables: str) -> tuple[float, float]:
         done = subprocess.run(
             [*program, *arguments],
             capture_output=True,
@@ -79,12 +91,13 @@ def test_versions_take_turns(tmp_path: Path, logs: Path, find: object) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return parse(done.stdout)['api_gateway_appointments_created_total{source="public"}']
+        shown = parse(done.stdout)
+        return shown[CREATED], shown[INCIDENTS]
 
-    for program in (old, command(), old, command(), old):
+    for turn, program in enumerate((old, command(), old, command(), command(), old), start=1):
         with (logs / "laravel.log").open("ab") as log:
-            log.write(records(written, written + 20))
+            log.write(records(written, written + 20) + b"".join(map(incident, range(turn))))
         written += 20
         path = str(tmp_path / "old") if program is old else str(ROOT)
-        assert counted(program, PYTHONPATH=path) == written
+        assert counted(program, PYTHONPATH=path) == (written, turn)
     assert [one.name for one in tmp_path.glob("*.before-*")] == [f"state.sqlite.before-{1 + len(STEPS)}"]

@@ -122,6 +122,14 @@ def test_state_has_an_order() -> None:
     assert list(incidents.state()) == [b"new"]
 
 
+def test_what_is_old_in_the_state_is_forgotten() -> None:
+    """What one of two versions that took turns had forgotten, and the other kept, does not come back."""
+    held = {b"new": Sighting(NOW, NOW), b"old": Sighting(NOW - 8 * DAY, NOW - 8 * DAY)}
+    incidents = Incidents(held)
+    assert list(incidents.state()) == [b"new"]
+    assert page(incidents) == (1, [b"new"], 1, True)
+
+
 def test_changes_until_committed() -> None:
     """Changes are handed out until a commit took them, what came meanwhile as well."""
     incidents = Incidents({}, front=0)
