@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from deploy.sizing import HOSTS, Page, main, measured, table
+from exporter.catalogue import FROM_DATABASE
 from tests.support.built import ROOT
 from tests.support.daemon import Daemon
 from tests.support.scrape import fetch
@@ -15,6 +18,7 @@ from tests.support.scrape import fetch
 if TYPE_CHECKING:
     from pathlib import Path
 
+PROMETHEUS = [ROOT / "deploy" / "prometheus" / name for name in ("prometheus.yml", "agent.yml")]
 FLEET = (ROOT / "docs" / "fleet.md").read_text("utf-8")
 RECORD = '[2026-01-31 12:00:00] production.INFO: Appointment created from booking {"id":1}  \n'
 
@@ -37,6 +41,40 @@ def test_the_documented_page_is_a_real_one(tmp_path: Path, logs: Path, capsys: p
     for name in ("samples", "plain", "compressed"):
         assert getattr(stated(), name) == pytest.approx(getattr(page, name), rel=0.05), (name, page)
     assert f"{page.samples} series per host" in capsys.readouterr().out
+
+
+def test_the_limit_of_samples_is_the_stated_one(tmp_path: Path) -> None:
+    """With logs that hold every event, and a database, an exporter stays under the stated formula."""
+    pattern = re.compile(r"(\d+) samples at most,?\s(?:and )?(\d+) more for each\s+log")
+    golden = b"".join(path.read_bytes() for path in sorted((ROOT / "tests" / "golden").glob("*.log")))
+    samples = {}
+    for logs in (1, 6):
+        folder = tmp_path / str(logs)
+        folder.mkdir()
+        names = [f"log{number}" for number in range(logs)]
+        for name in names:
+            (folder / f"{name}.log").write_bytes(golden)
+        config = {
+            "logs": [{"name": name, "paths": [f"{folder}/{name}.log"]} for name in names],
+            "database": {"url": f"sqlite:///{folder}/none.sqlite"},
+        }
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        with Daemon(folder / "daemon", "--config", f"{folder}/config.yaml") as daemon:
+            samples[logs] = measured(fetch(daemon.url + "/metrics")[1].encode()).samples
+    each = (samples[6] - samples[1]) / 5
+    sampled = sum(math.prod(len(label.values or range(10)) for label in one.labels) for one in FROM_DATABASE)
+    for text in (FLEET, *(path.read_text("utf-8") for path in PROMETHEUS)):
+        words = " ".join(text.replace("#", "").split())
+        found = pattern.search(words)
+        assert found, words
+        most, per_log = map(int, found.groups())
+        assert per_log == each
+        assert samples[1] - each + sampled <= most <= 1.2 * samples[1]
+        enough = re.search(r"enough for (\d+) logs", words)
+        assert enough
+        limit = 5000 if text is FLEET else yaml.safe_load(text)["scrape_configs"][0]["sample_limit"]
+        assert most + per_log * int(enough[1]) <= limit
+        assert f"{limit}" in words
 
 
 def test_the_table_is_computed_from_that_page() -> None:
