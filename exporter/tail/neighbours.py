@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SEARCHES: Final = 10
 """How often a file is sought again, where files were renamed during the search."""
+_DIGITS: Final = 4
+"""The number of a generation has at most so many; more are a date, as other logs have it in their names."""
 
 
 PATIENCE: Final = 60.0
@@ -178,8 +180,18 @@ class Neighbours:
 
 
 def generation(one: str, path: str) -> bool:
-    """Tell whether a path is named like a generation of another, whatever folder it is in."""
-    return one.rpartition("/")[2].startswith(path.rpartition("/")[2])  # asked for each pair of files in a folder
+    """Tell whether a path is named like a generation of another, whatever folder it is in.
+
+    That is `app.log.1`, `app.log-20251006.gz` and the like, or `app.1.log`, by logrotate's `extension`.
+    """
+    name, log = one.rpartition("/")[2], path.rpartition("/")[2]  # asked for each pair of files in a folder
+    if name.startswith(log):
+        return True
+    stem, dot, extension = log.rpartition(".")
+    if not dot or not name.startswith(stem + dot):
+        return False
+    number, dot, rest = name[len(stem) + 1 :].partition(".")
+    return number.isdecimal() and len(number) <= _DIGITS and rest.startswith(extension)
 
 
 def _like(stat: FileStat, tail: Tail) -> bool:

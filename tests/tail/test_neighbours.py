@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.tail.neighbours import Neighbours, Unreadable
+from exporter.tail.neighbours import Neighbours, Unreadable, generation
 from exporter.tail.trouble import Troubles
 from tests.tail.test_kinship import DATA, followed
 
@@ -137,3 +137,23 @@ def test_renamed_during_the_search(place: Place, times: int) -> None:
             found.append(file.read(3, 0).decode())
             file.close()
     assert found == names[: 2 if times > 1 else 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("app.log.1", True),
+        ("app.log-20251006.gz", True),
+        ("app.12.log", True),
+        ("app.2.log.gz", True),
+        ("app-2025-10-06.log", False),
+        ("app.20251006.log", False),
+        ("app.queue.log", False),
+        ("app.1.txt", False),
+        ("app.1", False),
+    ],
+)
+def test_generation(name: str, *, expected: bool) -> None:
+    """A generation has a number or more behind the log's name, or a number before its ending."""
+    assert generation(f"/old/{name}", "/logs/app.log") is expected
+    assert not generation(f"/old/{name}", "/logs/other")

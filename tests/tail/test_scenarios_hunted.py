@@ -332,9 +332,10 @@ def test_copy_at_the_place_of_its_log_that_grew_and_was_truncated(app: Following
     app.settle()
 
 
+@pytest.mark.parametrize("name", ["laravel.log.{}", "laravel.{}.log"])
 @pytest.mark.parametrize(("kept", "created", "told"), [(2, 40, 1), (3, 50, 1), (4, 50, 0)])
 def test_rotated_beyond_what_is_kept_between_two_looks(
-    daemon: Stepper, logs: Path, kept: int, created: int, told: int
+    daemon: Stepper, logs: Path, *, name: str, kept: int, created: int, told: int
 ) -> None:
     """Where a log's file was rotated until it was deleted, those after it may have been, too: that is told."""
     log = logs / "laravel.log"
@@ -343,12 +344,12 @@ def test_rotated_beyond_what_is_kept_between_two_looks(
     for first in (10, 20, 30, 40):
         daemon.advance(1)
         for number in range(kept, 0, -1):
-            place = logs / f"laravel.log.{number}"
+            place = logs / name.format(number)
             if number == kept:
                 place.unlink(missing_ok=True)
             elif place.exists():
-                place.rename(logs / f"laravel.log.{number + 1}")
-        log.rename(logs / "laravel.log.1")
+                place.rename(logs / name.format(number + 1))
+        log.rename(logs / name.format(1))
         append(log, records(first, first + 10))
         for path in (log, logs):
             os.utime(path, (daemon.now, daemon.now))
