@@ -137,15 +137,13 @@ class Tracker:
         first_met = self._unmet & {log for log, _ in pairing.unknown}
         taken = frozenset(stat.path for _, stat in sightings.files)
         self.content.sight(taken)
-        for log, stat, tail in pairing.known:
-            with self._guarded(tail, now):
-                self._sighted(log, tail, stat, now)
+        unknown = pairing.unknown + self._strangers(pairing.known, now)
         for tail in pairing.unsighted:
             with self._guarded(tail, now):
                 if any(tail is one for one in self.tails):  # else another took its place just now
                     self._unsighted(tail, taken, now)
         present = len(self.tails)
-        for log, stat in pairing.unknown:
+        for log, stat in unknown:
             if log in at_end:
                 self._at_end[stat.device, stat.inode] = stat.size
             self._unknown(log, stat, now)
@@ -166,6 +164,15 @@ class Tracker:
         self._asleep = frozenset(path for _, path in closed - self._troubles.paths)
         self._troubles.end(now)
 
+    def _strangers(self, known: Iterable[tuple[str, FileStat, Tail]], now: float) -> list[tuple[str, FileStat]]:
+        """Take over where known files were sighted; return those that are others: they may hold what is missed."""
+        strangers = []
+        for log, stat, tail in known:
+            with self._guarded(tail, now):
+                if not self._sighted(log, tail, stat, now):
+                    strangers.append((log, stat))
+        return strangers
+
     @contextmanager
     def _guarded(self, tail: Tail, now: float) -> Iterator[None]:
         try:
@@ -185,13 +192,13 @@ class Tracker:
             with self._guarded(tail, now):
                 tail.measure(now)
 
-    def _sighted(self, log: str, tail: Tail, stat: FileStat, now: float) -> None:
+    def _sighted(self, log: str, tail: Tail, stat: FileStat, now: float) -> bool:
+        """Take over where a known file was sighted; return False where it is another, which is not known yet."""
         gone = tail.state in {"missing", "unlinked"} and tail.file is None
         aside = tail.state in UNREAD and (stat.path, stat.modified) != (tail.path, tail.modified)
         if (gone or aside) and not self._same(tail, stat, now):
             self._gone(tail, now)
-            self._unknown(log, stat, now)
-            return
+            return False
         if tail.log != log:
             tail.log, tail.dirty = log, True
         left, seen = tail.path, tail.seen
@@ -200,13 +207,14 @@ class Tracker:
         if tail.state in {"missing", "rotated", "unlinked"}:
             tail.state, tail.dirty = "active", True
         if tail.state in UNREAD:
-            return
+            return True
         idle = stat.size == tail.position and stat.modified == tail.modified and now - tail.grown > HOLD
         if tail.file is None and not idle:
             self._reopen(tail, stat, now)
         if renamed:
             self._followed.rotation(tail, "renamed")
             self.content.find_between(tail, seen - _TICK, now, path=left)
+        return True
 
     def _same(self, tail: Tail, stat: FileStat, now: float) -> bool:
         """Tell whether a file that was gone or put aside is what was sighted, not another that has its inode now."""
@@ -357,9 +365,11 @@ class Tracker:
         key = (stat.device, stat.inode)
         known = self._followed.by_key(key)
         if known is not None:  # found beside a rotated file just now
+            same = True
             with self._guarded(known, now):
-                self._sighted(log, known, stat, now)
-            return
+                same = self._sighted(log, known, stat, now)
+            if same:
+                return
         file = self._open(log, stat, now, inflate=False)
         if file is None:
             return

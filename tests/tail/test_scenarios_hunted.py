@@ -5,6 +5,7 @@ Each is played by the machine of `tests.model`, whose oracle compares every reco
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -356,3 +357,24 @@ def test_rotated_beyond_what_is_kept_between_two_looks(
     daemon.settle()
     assert daemon.created() == created
     assert daemon.losses() == ({"possible_losses_total{app,deleted}": told} if told else {})
+
+
+def test_compressed_on_the_inode_of_one_that_is_gone(wide: Stepper, logs: Path, tmp_path: Path) -> None:
+    """What is compressed while off, on an inode of which older content is known, goes on in its gzip file."""
+    old, log, away = logs / "laravel-1.log", logs / "laravel-2.log", tmp_path / "away"
+    append(old, records(0, 10))
+    wide.settle()
+    wide.stop()
+    old.rename(away)
+    wide.start()
+    append(log, records(10, 20))
+    wide.settle()
+    told = wide.losses()  # of the old one, which was moved away
+    wide.stop()
+    append(log, records(20, 30))
+    away.write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    away.rename(logs / "laravel-2.log.gz")
+    wide.start()
+    wide.settle()
+    assert (wide.created(), wide.losses()) == (30, told)
