@@ -48,13 +48,11 @@ class Sampler:
         publish: Callable[[DatabaseSnapshot], None],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        *,
-        errors: Mapping[str, int] | None = None,
     ) -> None:
         """Prepare everything, and publish that nothing is known yet.
 
-        `clock` gives Unix seconds, `monotonic` seconds that never go back; failures are counted on from
-        `errors`. Raises UserError where the URL's file holds none, or where its driver is not installed.
+        `clock` gives Unix seconds, `monotonic` seconds that never go back. Raises UserError where the URL's
+        file holds none, or where its driver is not installed.
         """
         self._settings = settings
         self._publish = publish
@@ -69,7 +67,7 @@ class Sampler:
         self._queries = Queries(settings, self._link, clock, monotonic)
         asked = [query for query in QUERIES if query != "replica_lag" or settings.replica]
         self._schedule = Schedule({one: getattr(settings.intervals, one) for one in asked}, monotonic())
-        self._errors = {query: (errors or {}).get(query, 0) for query in asked}
+        self._errors = dict.fromkeys(asked, 0)
         self._times: dict[str, float] = {}
         self._durations: dict[str, float] = {}
         self._slices: dict[str, float] = {}
@@ -84,6 +82,11 @@ class Sampler:
     def is_current(self) -> bool:
         """Tell whether the URL is still the one that was there at the beginning. Raises UrlError where it is none."""
         return read_url(self._settings) == self._url
+
+    def count_on(self, errors: Mapping[str, int]) -> None:
+        """Count failures on from those of an earlier sampler, and publish that. To be called before `start`."""
+        self._errors = {query: errors.get(query, 0) + number for query, number in self._errors.items()}
+        self._show()
 
     def start(self) -> None:
         """Begin to sample, in a daemon thread."""

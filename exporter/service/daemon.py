@@ -137,7 +137,7 @@ class Daemon:
             raise UserError(*problems)
         sampling = self.sampling
         if not sampling.serves(settings.database):
-            sampling = Sampling(settings.database, self._clock, self.sampling.errors)
+            sampling = Sampling(settings.database, self._clock)
         return Replacement(
             settings,
             replace(self._identity, config_hash=configuration.hash, events_hash=events.hash, zone=zone(settings)),
@@ -161,9 +161,8 @@ class Daemon:
         self.tracker.follow(to.settings.logs, met=self._met - new, heirs=renamed)
         self.view = self.loop.follow(to.settings.logs, to.pipeline, at_end=new)
         if to.sampling is not self.sampling:
-            self.sampling.replaced()
+            to.sampling.take_over(self.sampling)
             self.sampling = to.sampling
-            self.sampling.start()
         self.sampling.show_in(self.view)
         self._settings, self._identity = to.settings, to.identity
         self.exposition.collector = SnapshotCollector(

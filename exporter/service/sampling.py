@@ -45,22 +45,17 @@ class Outlet:
 class Sampling:
     """One sampler as configured, and where its findings go. `sampler` is None where no database is configured."""
 
-    def __init__(
-        self,
-        settings: DatabaseSettings | None,
-        clock: Callable[[], float],
-        errors: Mapping[str, int] = NO_ERRORS,
-    ) -> None:
-        """Prepare the sampler; it counts on from `errors`. Raises UserError as `Sampler` does."""
+    def __init__(self, settings: DatabaseSettings | None, clock: Callable[[], float]) -> None:
+        """Prepare the sampler. Raises UserError as `Sampler` does."""
         self.sampler: Sampler | None = None
         self._settings = settings
         self._outlet = Outlet()
-        self._errors = errors
+        self._errors = NO_ERRORS
         if settings is not None:
             # SQLAlchemy takes a fifth of a second and 20 MB, which nobody should spend without a database.
             from exporter.database.sampler import Sampler as Thread  # noqa: PLC0415  # see above
 
-            self.sampler = Thread(settings, self._outlet.publish, clock, errors=errors)
+            self.sampler = Thread(settings, self._outlet.publish, clock)
 
     def show_in(self, view: View) -> None:
         """Show what is found in `view` from now on."""
@@ -86,8 +81,19 @@ class Sampling:
         if self.sampler is not None:
             self.sampler.start()
 
+    def take_over(self, before: Sampling) -> None:
+        """Begin to sample in place of `before`, which shows nothing more and ends without being waited for.
+
+        Failures are counted on from the last that it showed or could have: what it meets from here on, nobody sees.
+        """
+        before.replaced()
+        self._errors = before.errors
+        if self.sampler is not None:
+            self.sampler.count_on(self._errors)
+        self.start()
+
     def replaced(self) -> None:
-        """Let another take over: show nothing more, and end without being waited for."""
+        """Show nothing more, and end without being waited for."""
         self._outlet.show_in(None)
         if self.sampler is not None:
             self.sampler.stop(0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.config.database_url import Secret
 from exporter.config.schema import EventSettings, JournalSettings, Listen, LogSettings, Settings, StateSettings
 from exporter.errors import UserError
 from exporter.events.definitions import EventSet, Source, builtin_source, load_events
@@ -21,6 +22,8 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from exporter.service.daemon import Replacement
 
 CREATED = "appointments_created_total{public}"
 CONDITION = (
@@ -405,3 +408,30 @@ def test_reloads_leave_nothing_behind(tmp_path: Path, logs: Path) -> None:
             wait_until(lambda: samplers() == 1, deadline=10, what="the sampler before has ended")
             held.append((daemon.held(), threading.active_count()))
     assert held == [held[0]] * 12
+
+
+def test_failures_of_the_database_never_fall(tmp_path: Path, logs: Path) -> None:
+    """What the sampler before still met and showed, after the one that follows was prepared, is counted on as well."""
+    nowhere = SqliteFile(tmp_path).settings(url=Secret("sqlite:////nowhere/there"))
+    with Stepper(tmp_path, log(logs, "app")) as daemon:
+
+        def prepared(timeout: float) -> Replacement:
+            settings = replace(daemon._settings(daemon.logs), database=replace(nowhere, timeout=timeout))
+            return daemon.daemon.prepare(Configuration(settings, daemon.definitions(), 1))
+
+        def errors() -> int:
+            database = daemon.daemon.view.database
+            return 0 if database is None else database.errors["created"]
+
+        daemon.daemon.switch(prepared(1.0))
+        wait_until(lambda: errors() > 0, deadline=10, what="the first failure is shown")
+        following = prepared(2.0)
+        sampler = daemon.daemon.sampling.sampler
+        assert sampler is not None
+        sampler.stop(10)
+        for _ in range(10):
+            sampler._failed("created", 0.0)
+        sampler._show()
+        before = errors()
+        daemon.daemon.switch(following)
+        assert errors() >= before > 10

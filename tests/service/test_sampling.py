@@ -84,8 +84,12 @@ def test_failures_are_counted_on(settings: DatabaseSettings, file: SqliteFile) -
     broken.sampler.round()
     before = dict(broken.errors)
     assert set(before.values()) == {1}
-    without = Sampling(None, now, broken.errors)
-    again = Sampling(settings, now, without.errors)
+    without = Sampling(None, now)
+    without.take_over(broken)
+    again = Sampling(settings, now)
+    assert again.sampler is not None
+    again.sampler.stop()
+    again.take_over(without)
     shown = view()
     again.show_in(shown)
     assert shown.database is not None
