@@ -6,6 +6,7 @@ import fnmatch
 import http.server
 import os
 import re
+import runpy
 import shutil
 import ssl
 import subprocess
@@ -20,8 +21,10 @@ import yaml
 from exporter.config.load import load
 from exporter.config.overrides import Overrides
 from tests.support.built import ROOT
-from tests.support.daemon import Daemon
+from tests.support.certificates import Authority
+from tests.support.daemon import Daemon, free_port
 from tests.support.packages import need_program
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +136,11 @@ def test_kubernetes_shares_the_logs_read_only_and_keeps_the_state() -> None:
     assert (rights["runAsUser"], rights["runAsNonRoot"], rights["readOnlyRootFilesystem"]) == (10877, True, True)
     assert "readinessProbe" not in sidecar
     ports = {one["name"]: one["containerPort"] for one in sidecar["ports"]}
-    assert ports[sidecar["livenessProbe"]["httpGet"]["port"]] == 10877
+    assert ports == {"booking-metrics": 10877}
+    assert sidecar["livenessProbe"]["exec"]["command"] == [
+        "health"
+    ]  # httpGet would ask in plain HTTP, whatever is served
+    assert sidecar["livenessProbe"]["timeoutSeconds"] >= 3 * 1.5
 
 
 def health(port: int) -> subprocess.CompletedProcess[str]:
@@ -179,6 +186,56 @@ def answering(status: int, certificate: Path | None = None) -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.parametrize("version", ["TLS12", "TLS13"])
+def test_health_with_client_certificates(tmp_path: Path, logs: Path, version: str) -> None:
+    """An exporter that refuses whoever has no certificate is alive, and is not when it is gone."""
+    Authority(tmp_path).issue("server")
+    (tmp_path / "web.yml").write_text(
+        "tls_server_config: {cert_file: server.pem, key_file: server-key.pem, client_ca_file: ca.pem, "
+        f"client_auth_type: RequireAndVerifyClientCert, max_version: {version}}}\n"
+    )
+    config = {
+        "listen": {"web_config_file": f"{tmp_path}/web.yml"},
+        "logs": [{"name": "app", "paths": [f"{logs}/laravel*.log"]}],
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    port = free_port()
+    command = [
+        sys.executable, "-m", "exporter", "run", "--config", f"{tmp_path}/config.yaml",
+        "--state", f"{tmp_path}/state.sqlite", "--listen", f"127.0.0.1:{port}",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: health(port).returncode == 0, deadline=20, what="it is healthy")
+        finally:
+            process.kill()
+    assert health(port).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "environ", "found"),
+    [
+        ("logs: []", "run", {}, ("127.0.0.1", 10877)),
+        ("listen: {port: 9000}", "run", {}, ("127.0.0.1", 9000)),
+        ("listen: {port: 9000, address: 10.1.2.3}", "run", {"LISTEN_PORT": "9001"}, ("10.1.2.3", 9001)),
+        ("listen: {address: 10.1.2.3}", "run", {"LISTEN_ADDRESS": "::"}, ("127.0.0.1", 10877)),
+        ("listen: {port: 9000}", "run --listen=[::1]:9002", {"LISTEN_PORT": "9001"}, ("::1", 9002)),
+        ("listen: {port: 9000}", "run --listen :::9002", {}, ("127.0.0.1", 9002)),
+        ("listen:", "run", {}, ("127.0.0.1", 10877)),
+        ("[1]", "run", {}, ("127.0.0.1", 10877)),
+        ("a: [", "run", {}, ("127.0.0.1", 10877)),
+    ],
+)
+def test_health_is_asked_where_the_daemon_listens(
+    tmp_path: Path, file: str, words: str, environ: dict[str, str], found: tuple[str, int]
+) -> None:
+    """By command line, environment and file, in this order; for all addresses, at the loopback one."""
+    (tmp_path / "config.yaml").write_text(file)
+    place = runpy.run_path(str(FOLDER / "health.py"))["place"]
+    given = ["python", "booking-exporter", *words.split(), "--config", f"{tmp_path}/config.yaml"]
+    assert place(given, {f"BOOKING_EXPORTER_{name}": value for name, value in environ.items()}) == found
 
 
 def test_health_is_told_over_tls_too(tmp_path: Path) -> None:
