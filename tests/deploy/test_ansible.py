@@ -6,7 +6,9 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 from exporter.config.load import load
 from exporter.config.overrides import Overrides
@@ -65,3 +67,27 @@ def test_the_configurations_of_the_inventory_are_valid(tmp_path: Path) -> None:
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump(document), "utf-8")
         assert load(path, {}, Overrides()).listen.port == 10877
+
+
+@pytest.mark.parametrize(
+    ("listen", "url"),
+    [
+        (None, "127.0.0.1:10877"),
+        ({"address": "0.0.0.0", "port": 9000}, "127.0.0.1:9000"),  # noqa: S104  # only read
+        ({"address": "::"}, "127.0.0.1:10877"),
+        ({"address": "10.1.2.3"}, "10.1.2.3:10877"),
+        ({"address": "fd00::1"}, "[fd00::1]:10877"),
+        ({"address": "[fd00::1]"}, "[fd00::1]:10877"),
+        ({"address": "app1.internal"}, "app1.internal:10877"),
+    ],
+)
+def test_readiness_is_asked_where_the_exporter_listens(listen: dict[str, object] | None, url: str) -> None:
+    """The address that the role asks is that of the configuration."""
+    defaults = yaml.safe_load((FOLDER / "roles/booking_exporter/defaults/main.yml").read_text("utf-8"))
+    known: dict[str, object] = {"booking_exporter_config": {"logs": []} | ({"listen": listen} if listen else {})}
+    environment = NativeEnvironment(autoescape=False)
+    for name in ("listen", "address", "host", "ready_url"):
+        text = defaults.get(f"booking_exporter_{name}")
+        if text is not None:
+            known[f"booking_exporter_{name}"] = environment.from_string(text).render(known)
+    assert known["booking_exporter_ready_url"] == f"http://{url}/-/ready"
