@@ -16,6 +16,7 @@ from exporter.pipeline import Pipeline
 from exporter.service.configuration import catalogue, heirs, needing_restart, zone
 from exporter.service.sampling import Sampling
 from exporter.tail.follow import Tail
+from exporter.tail.inflate import nothing
 from exporter.tail.track import Tracker
 from exporter.web.collector import SnapshotCollector, View
 from exporter.web.exposition import Exposition
@@ -79,11 +80,12 @@ class Daemon:
         boot: str,
         progress: Progress | None = None,
         advanced: Callable[[View], None] | None = None,
+        working: Callable[[], None] = nothing,
     ) -> None:
         """Build everything on `store`, which the caller closes. Raises StateError for an unreadable state.
 
         `stopping` tells that cycles are to end early, `boot` is the kernel's boot ID, "" if unknown.
-        `advanced` hears whenever the loop has got on.
+        `advanced` hears whenever the loop has got on, `working` also within a step of it that may take long.
         """
         loaded = store.load()
         declared = catalogue(settings, events)
@@ -100,6 +102,7 @@ class Daemon:
             report=self._report,
             warn=_warn,
             met=loaded.logs,
+            working=working,
         )
         start = Start(_is_exposed(loaded), _at_end(settings, loaded), loaded.state_lost, {"boot": boot})
         self.view = View(self._ledger.snapshot(state_lost=start.state_lost, exposed=start.exposed), _STARTING)

@@ -98,6 +98,7 @@ def _daemon(
         boot=boot_id(),
         progress=read,
         advanced=supervision.advanced,
+        working=supervision.working,
     )
 
 

@@ -1,7 +1,8 @@
 """What systemd hears of the daemon, and when: ready, at work, reloading, stopping, and in one line what it does.
 
 The loop calls `advanced` whenever it has got on: at the end of each cycle, and after each commit,
-written or failed, while it reads. So a ping means that the loop works, and none comes while a read or a
+written or failed, while it reads; `working` is called while compressed files are restored, which may
+take minutes. So a ping means that the loop works, and none comes while a read or a
 commit hangs; a state that cannot be written, which is tried again each second, does not end the
 daemon. Until the history of a first start has been counted, READY waits, and the start's timeout is
 extended for as long as there is progress.
@@ -62,13 +63,14 @@ class Supervision:
             self._failing = self._clock()
         if self._serving and not self._ready:
             self._begin(now, exposed=view.snapshot.exposed)
-        every = self._notifier.watchdog
-        if every is not None and now - self._pinged >= every / PINGS:
-            self._pinged = now
-            self._notifier.send(WATCHDOG=1)
+        self._ping(now)
         if now - self._told >= STATUS_EVERY:
             self._told = now
             self._tell(self._describe(view.health))
+
+    def working(self) -> None:
+        """Note that a long step of the loop gets on, such as to restore what large compressed files hold."""
+        self._ping(self._monotonic())
 
     def reloading(self) -> None:
         """Tell that a reload begins."""
@@ -85,6 +87,12 @@ class Supervision:
     def stopping(self) -> None:
         """Tell that the end has begun."""
         self._notifier.send(STOPPING=1, STATUS="stopping: the last commit")
+
+    def _ping(self, now: float) -> None:
+        every = self._notifier.watchdog
+        if every is not None and now - self._pinged >= every / PINGS:
+            self._pinged = now
+            self._notifier.send(WATCHDOG=1)
 
     def _begin(self, now: float, *, exposed: bool) -> None:
         if exposed:

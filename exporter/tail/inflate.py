@@ -15,6 +15,8 @@ from exporter.tail import fingerprint
 from exporter.tail.files import OpenFile, ReadError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.tail.files import FileStat
 
 MARK: Final = b"\x1f\x8b"
@@ -31,8 +33,15 @@ class ContentError(ReadError):
     """What a file is compressed to cannot be restored: trying again is of no use."""
 
 
-def open_content(path: str) -> OpenFile:
-    """Open `path` to read the log in it, which may be compressed with gzip. Raises Vanished or ReadError."""
+def nothing() -> None:
+    """Take no notice of the work that gets on."""
+
+
+def open_content(path: str, working: Callable[[], None] = nothing) -> OpenFile:
+    """Open `path` to read the log in it, which may be compressed with gzip. Raises Vanished or ReadError.
+
+    `working` is called again and again while content is restored, which may take minutes.
+    """
     file = OpenFile(path)
     try:
         compressed = file.read(len(MARK), 0) == MARK
@@ -42,7 +51,7 @@ def open_content(path: str) -> OpenFile:
     if not compressed:
         return file
     file.close()
-    return InflatedFile(path)
+    return InflatedFile(path, working=working)
 
 
 class InflatedFile(OpenFile):
@@ -50,10 +59,11 @@ class InflatedFile(OpenFile):
 
     inflated: ClassVar[bool] = True
 
-    def __init__(self, path: str, ahead: int = AHEAD) -> None:
+    def __init__(self, path: str, ahead: int = AHEAD, working: Callable[[], None] = nothing) -> None:
         """Open `path`; raises Vanished or ReadError."""
         super().__init__(path)
         self._ahead = ahead
+        self._working = working
         self._reach = 0
         self._rewind()
 
@@ -125,6 +135,7 @@ class InflatedFile(OpenFile):
                 return
             self._waiting = self._inflater.unconsumed_tail or self._inflater.unused_data
             self._keep(data)
+            self._working()
 
     def _keep(self, data: bytes) -> None:
         missing = fingerprint.SPANS[-1] - len(self._head)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from exporter.tail.discover import beside
 from exporter.tail.files import ReadError, Vanished
-from exporter.tail.inflate import ContentError, open_content
+from exporter.tail.inflate import ContentError, nothing, open_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -59,8 +59,10 @@ class Neighbours:
         rotated: Mapping[str, tuple[str, ...]],
         troubles: Troubles,
         globs: Mapping[str, tuple[str, ...]] | None = None,
+        working: Callable[[], None] = nothing,
     ) -> None:
-        """Take where to look, and where to note what cannot be read."""
+        """Take where to look, where to note what cannot be read, and who hears that a long look gets on."""
+        self._working = working
         self._troubles = troubles
         self._failed = False
         self._moved = False
@@ -158,7 +160,7 @@ class Neighbours:
             return None
         file = None
         try:
-            file = open_content(stat.path)
+            file = open_content(stat.path, self._working)
             opened = file.stat()
             if (opened.device, opened.inode) != (stat.device, stat.inode):
                 self._moved = True

@@ -18,13 +18,13 @@ from exporter.tail.discover import discover, listing_problem
 from exporter.tail.files import OpenFile, ReadError, Vanished
 from exporter.tail.follow import UNREAD
 from exporter.tail.followed import Followed
-from exporter.tail.inflate import open_content
+from exporter.tail.inflate import nothing, open_content
 from exporter.tail.neighbours import Neighbours, Unreadable
 from exporter.tail.reconcile import pair, rotation_kind
 from exporter.tail.trouble import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from exporter.config.schema import LogSettings
@@ -62,14 +62,19 @@ class Tracker:
         report: Report,
         warn: Warn,
         met: frozenset[str] = frozenset(),
+        working: Callable[[], None] = nothing,
     ) -> None:
-        """Take the configured logs, and the files and the logs' names (`met`) that the checkpoint remembers."""
+        """Take the configured logs, and the files and the logs' names (`met`) that the checkpoint remembers.
+
+        `working` is called again and again during what may take long: to restore compressed files.
+        """
+        self._working = working
         self._logs = logs
         self._report = report
         self._followed = Followed(tails, {log.name: log.rotated for log in logs}, self._count)
         self._troubles = Troubles(self._count, warn)
         globs = {log.name: log.paths for log in logs}
-        self._neighbours = Neighbours(self._followed.rotated, self._troubles, globs)
+        self._neighbours = Neighbours(self._followed.rotated, self._troubles, globs, working)
         opening = partial(self._open, inflate=True)
         self.content = Continuity(self._followed, self._neighbours, opening, self._count, warn)
         self.directories: set[str] = set()
@@ -263,7 +268,7 @@ class Tracker:
             return None
         file = None
         try:
-            file = open_content(stat.path) if inflate else OpenFile(stat.path)
+            file = open_content(stat.path, self._working) if inflate else OpenFile(stat.path)
             opened = file.stat()
         except Vanished:
             return None

@@ -119,3 +119,20 @@ def test_time_zone_changed_in_the_configuration(tmp_path: Path, logs: Path) -> N
         # Gauges of event times never fall.
         assert daemon.daemon.view.snapshot.last_events["stale_booking"] >= CREATED_AT
         assert daemon.losses() == {}
+
+
+def test_compressed_while_off_is_no_hang(daemon: Stepper, logs: Path) -> None:
+    """The search for a log in large compressed files says that it gets on: the watchdog waits no longer than that."""
+    log = logs / "laravel.log"
+    append(log, records(0, 10) + (b"#" * 1023 + b"\n") * (16 << 10) + records(10, 20))
+    daemon.settle()
+    daemon.stop()
+    (logs / "laravel.log.1.gz").write_bytes(gzip.compress(log.read_bytes(), 1))
+    log.unlink()
+    daemon.start()
+    before = daemon.worked
+    daemon.refresh()
+    assert daemon.worked - before >= 64
+    daemon.settle()
+    assert daemon.created() == 20
+    assert daemon.losses() == {}

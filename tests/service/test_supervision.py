@@ -100,6 +100,17 @@ def test_pings_follow_the_loop(watched: Supervised) -> None:
     assert watched.told() == []
 
 
+def test_pings_within_a_long_step(watched: Supervised) -> None:
+    """A step of the loop that takes minutes, but gets on, is no hang; it is told as often as the loop itself is."""
+    watched.after(0)
+    pings = []
+    for _ in range(600):
+        watched.now += 1
+        watched.one.working()
+        pings += [one for one in watched.told() if "WATCHDOG" in one]
+    assert len(pings) == 300
+
+
 def test_no_pings_unless_asked_for(service: Supervised) -> None:
     """Without a watchdog nobody is pinged."""
     assert not any("WATCHDOG" in one for _ in range(9) for one in service.after(10))

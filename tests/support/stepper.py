@@ -80,6 +80,8 @@ class Stepper:
         self.now = START
         self.boot = boot
         self.stopping = False
+        self.worked = 0
+        """How often a long step said that it gets on."""
         self._events: EventSet | None = None
         self.store: FailingStore
         self.daemon: Daemon
@@ -196,7 +198,11 @@ class Stepper:
             clock=lambda: self.now,
             stopping=lambda: self.stopping,
             boot=self.boot,
+            working=self._work,
         )
+
+    def _work(self) -> None:
+        self.worked += 1
 
     def _settings(self, logs: tuple[LogSettings, ...]) -> Settings:
         return Settings(Listen(), logs, EventSettings(), StateSettings(self.path), JournalSettings())

@@ -69,6 +69,17 @@ def test_size_is_ahead_of_what_was_read(tmp_path: Path) -> None:
     file.close()
 
 
+def test_long_work_is_told(tmp_path: Path) -> None:
+    """Whoever watches hears of it again and again while content is restored, be it read or only sought."""
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(bytes(20 << 20)))
+    told: list[int] = []
+    file = open_content(str(path), lambda: told.append(1))
+    assert file.extent() == 20 << 20
+    assert 40 <= len(told) <= 200
+    file.close()
+
+
 def test_damaged_data(tmp_path: Path) -> None:
     """Damaged data is a ReadError, data that ends early is all there is yet."""
     packed = bytearray(gzip.compress(lines(100_000)))
