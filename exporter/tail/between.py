@@ -137,6 +137,9 @@ class Between:
                 return False
             if there is not None and kinship.copies(file, there):
                 return False
+            lost = gap.tail
+            if gap.deleted and file.holds(lost.head, lost.tail, lost.position):
+                gap.deleted = False  # it was compressed, or copied; one too short to be told from others may have been
             meeting = kinship.met(file, self._followed.tails)
             if meeting == "all":
                 met.add(stat.path)

@@ -378,3 +378,21 @@ def test_compressed_on_the_inode_of_one_that_is_gone(wide: Stepper, logs: Path, 
     wide.start()
     wide.settle()
     assert (wide.created(), wide.losses()) == (30, told)
+
+
+def test_compressed_unread_behind_its_successor(daemon: Stepper, logs: Path) -> None:
+    """A file that was compressed before it was read, and another rotated after it, are no sign of a loss."""
+    log = logs / "laravel.log"
+    log.touch()
+    daemon.settle()
+    append(log, records(0, 10))
+    daemon.refresh()
+    packed = logs / "laravel.log.2.gz"
+    packed.write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    (logs / "laravel.log.1").write_bytes(records(10, 20))
+    append(log, records(20, 30))
+    for path in (packed, logs / "laravel.log.1", log, logs):
+        os.utime(path, (daemon.now, daemon.now))
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
