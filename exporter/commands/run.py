@@ -2,9 +2,12 @@
 
 import dataclasses
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -65,8 +68,25 @@ def run(
         _write_log(settings)
         kept = settings.state if state is not None else StateSettings(None)
         raise typer.Exit(_serve_once(dataclasses.replace(settings, state=kept)))
-    _write_log(_settings(config, overrides))
-    raise typer.Exit(_serve(lambda: _configuration(config, overrides)))
+    with _hangup_ignored():
+        _write_log(_settings(config, overrides))
+        raise typer.Exit(_serve(lambda: _configuration(config, overrides)))
+
+
+@contextmanager
+def _hangup_ignored() -> Iterator[None]:
+    """Let a reload that is asked for too early, or at the end, do no harm: the configuration is read after it anyway.
+
+    SIGHUP would end the process, which systemd takes for a stop in order.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _write_log(settings: Settings) -> None:

@@ -18,7 +18,7 @@ from exporter.service.configuration import zone
 from exporter.service.daemon import Daemon, boot_id
 from exporter.service.notify import Notifier
 from exporter.service.reload import Reloader
-from exporter.service.signals import Requests, on_signals
+from exporter.service.signals import Requests, on_hangup, on_signals
 from exporter.service.supervision import Supervision
 from exporter.web.health import Identity
 
@@ -37,9 +37,16 @@ _SWITCH_INTERVAL: Final = 0.0005
 def run(load: Callable[[], Configuration], *, progress: Progress | None = None) -> int:
     """Follow the logs and serve until SIGTERM or SIGINT; return the exit code.
 
-    `load` is called for the configuration now, and again at each SIGHUP. Raises what it raises, and
-    StateError, ListenError, WebConfigError or UserError before anything is read, where a part cannot start.
+    `load` is called for the configuration now, and again at each SIGHUP, after the start for one that comes
+    during it. Raises what it raises, and StateError, ListenError, WebConfigError or UserError before
+    anything is read, where a part cannot start.
     """
+    requests = Requests()
+    with on_hangup(requests):
+        return _run(load, requests, progress)
+
+
+def _run(load: Callable[[], Configuration], requests: Requests, progress: Progress | None) -> int:
     configuration = load()
     settings = configuration.settings
     if settings.state.path is None:
@@ -50,7 +57,6 @@ def run(load: Callable[[], Configuration], *, progress: Progress | None = None) 
     sys.setswitchinterval(_SWITCH_INTERVAL)
     _raise_descriptor_limit()
     _leave_no_core()
-    requests = Requests()
     notifier = Notifier(os.environ)
     if notifier.watchdog is not None:
         faulthandler.enable()  # who is ended by SIGABRT, as it hangs, tells where: files and lines only

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from exporter.tail.wake import Waker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from types import FrameType
 
 
@@ -50,10 +51,18 @@ class Requests:
         return asked
 
 
-@contextmanager
-def on_signals(requests: Requests) -> Iterator[None]:
+def on_signals(requests: Requests) -> AbstractContextManager[None]:
     """Stop on SIGTERM and SIGINT, reload on SIGHUP, and give the signals back afterwards."""
-    actions = {signal.SIGTERM: requests.stop, signal.SIGINT: requests.stop, signal.SIGHUP: requests.reload}
+    return _on({signal.SIGTERM: requests.stop, signal.SIGINT: requests.stop, signal.SIGHUP: requests.reload})
+
+
+def on_hangup(requests: Requests) -> AbstractContextManager[None]:
+    """Note that a reload is asked for on SIGHUP, which would end a process, and give the signal back afterwards."""
+    return _on({signal.SIGHUP: requests.reload})
+
+
+@contextmanager
+def _on(actions: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         actions[signal.Signals(number)]()

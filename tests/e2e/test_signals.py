@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.daemon import Daemon, free_port, run
 from tests.support.oracle import differences
+from tests.support.waiting import wait_until
 from tests.support.writer import LogWriter
 
 if TYPE_CHECKING:
@@ -46,6 +49,33 @@ def test_idle_daemon_stops_with_an_open_connection(tmp_path: Path, pattern: str)
         kept.close()
     assert code == 0
     assert seconds < 5
+
+
+def test_hangup_during_the_start(tmp_path: Path, logs: Path) -> None:
+    """SIGHUP while a starting daemon reads its configuration, the first time or the second, does not end it."""
+    config = tmp_path / "config.yaml"
+    os.mkfifo(config)
+    daemon = Daemon(tmp_path / "daemon", "--config", str(config))
+
+    def opened() -> int | None:
+        with suppress(OSError):  # nobody reads yet
+            return os.open(config, os.O_WRONLY | os.O_NONBLOCK)
+        return None
+
+    daemon.start()
+    try:
+        for asks in (True, True, False):  # before its log is configured, at its start, and for the reload
+            with os.fdopen(wait_until(opened, deadline=20, what="it reads its configuration"), "w") as file:
+                os.mkfifo(tmp_path / "next")
+                (tmp_path / "next").rename(config)
+                if asks:
+                    daemon.signal(signal.SIGHUP)
+                file.write(f"logs: [{{name: app, paths: ['{logs}/*.log'], timezone: UTC}}]\n")
+        daemon.wait_ready()
+        assert daemon.stop(signal.SIGTERM)[0] == 0
+    finally:
+        daemon.__exit__()
+    assert daemon.stderr.count("the configuration is reloaded") == 1
 
 
 def test_second_daemon_on_one_state_is_refused(tmp_path: Path, pattern: str) -> None:

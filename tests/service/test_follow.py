@@ -113,3 +113,22 @@ def test_port_in_use_outside_the_main_thread(tmp_path: Path) -> None:
         thread.join(20)
     assert failed == ["ListenError"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_reload_asked_for_during_the_start(tmp_path: Path, port: int) -> None:
+    """SIGHUP that comes while the configuration is read does not end the process, and is done after the start."""
+    missed: list[int] = []
+    asked = [signal.SIGHUP, signal.SIGTERM]
+
+    def load() -> Configuration:
+        os.kill(os.getpid(), asked.pop(0))
+        return Configuration(settings(tmp_path, port=port), events(), 1)
+
+    before = signal.signal(signal.SIGHUP, lambda number, _: missed.append(number))
+    try:
+        assert run(load) == 0
+        assert (asked, missed) == ([], [])
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert missed == [signal.SIGHUP]
+    finally:
+        signal.signal(signal.SIGHUP, before)

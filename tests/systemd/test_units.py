@@ -97,3 +97,8 @@ def test_the_user_exists() -> None:
         line.split() for line in (FOLDER / "booking-exporter.sysusers").read_text().splitlines() if line[:1] == "u"
     ]
     assert [line[1] for line in lines] == [user]
+
+
+def test_it_is_started_again_whatever_ended_it() -> None:
+    """Also after a signal that systemd takes for a stop in order, SIGHUP among them."""
+    assert values(SERVICE, "Restart") == ["always"]
