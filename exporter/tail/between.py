@@ -103,7 +103,7 @@ class Between:
                 self._recognise([found])
                 if stat.path not in met:
                     self._followed.rotation(found, "renamed")
-                    new = True
+                    new = new or (stat.path != gap.path and generation(stat.path, gap.path))
                 some = True
         except Unreadable:
             if self.patient and 0 <= now - gap.begun < PATIENCE:
@@ -131,15 +131,15 @@ class Between:
         unheld = gap.tail if gap.tail.file is None else None  # its inode may hold other content by now
 
         def test(stat: FileStat, file: OpenFile) -> bool:
+            lost = gap.tail
+            if gap.deleted and file.holds(lost.head, lost.tail, lost.position):
+                gap.deleted = False  # it was compressed, or copied; one too short to be told from others may have been
             if stat.path == there or (stat.path in self.sighted and not generation(stat.path, gap.path)):
                 return False  # followed by itself
             if self._known(stat, file, unheld, gap.since, now):
                 return False
             if there is not None and kinship.copies(file, there):
                 return False
-            lost = gap.tail
-            if gap.deleted and file.holds(lost.head, lost.tail, lost.position):
-                gap.deleted = False  # it was compressed, or copied; one too short to be told from others may have been
             meeting = kinship.met(file, self._followed.tails)
             if meeting == "all":
                 met.add(stat.path)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from exporter.tail.follow import Tail
 
 LOOKED = 1_760_000_000.0
+GLOBS = {"app": ("/*/app*.log",)}
 
 
 class Place:
@@ -93,3 +94,14 @@ def test_what_cannot_be_read(place: Place, *, configured: bool) -> None:
         place.between.follow(())
     place.between.retry(LOOKED + 100)
     assert place.counted[::2] == (["booking_exporter_possible_losses_total deleted"] if configured else [])
+
+
+@pytest.mark.parametrize(("name", "told"), [("app.log.1", True), ("app-2.log", False), ("app.log", False)])
+def test_rotated_behind_what_was_deleted(place: Place, name: str, *, told: bool) -> None:
+    """Where a file is deleted and another is a generation after it, one between them may be lost; else none was."""
+    place.between = Between(place.followed, Neighbours({"app": ()}, Troubles(lambda *_: None, lambda *_: None), GLOBS))
+    place.log.recognise()
+    (place.folder / "app.log").unlink()
+    place.write(name, records(20, 30), 1)
+    assert place.between.find(place.log, LOOKED, LOOKED + 2, deleted=True)
+    assert ("booking_exporter_possible_losses_total deleted" in place.counted) is told
