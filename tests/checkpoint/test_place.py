@@ -219,3 +219,10 @@ def test_files_of_another_user_in_the_place_of_the_states(open_folder: Path, sid
         Store.open(open_folder / "state.sqlite", now=NOW)
     os.chown(open_folder, 12345, -1)
     place.check_owners(open_folder / "state.sqlite")
+
+
+def test_what_is_looked_at_is_a_file(path: Path) -> None:
+    """Looking at a state without opening it refuses what is none, too."""
+    path.mkdir()
+    with pytest.raises(StateError, match="is a directory, not a file"):
+        Store.read(path)
