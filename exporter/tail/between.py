@@ -113,10 +113,19 @@ class Between:
             gap.told = True
             if not self.patient:
                 return some  # what is sought once more before the end is no other loss
-        if gap.deleted and new and not met and not gap.told:
+        if gap.deleted and new and not met and not gap.told and not self._elsewhere(tail, now):
             self._followed.loss(tail, "deleted", 0)
         del self._gaps[gap.path]
         return some
+
+    def _elsewhere(self, tail: Tail, now: float) -> bool:
+        """Tell whether a file beside holds what a deleted one held: it was compressed, and has its time still."""
+        with suppress(Unreadable):
+            found = self._neighbours.copy_of(tail, lambda _: False, now)
+            if found is not None:
+                found[1].close()
+                return True
+        return False
 
     @staticmethod
     def _recognise(tails: Iterable[Tail]) -> None:

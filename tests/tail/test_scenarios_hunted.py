@@ -396,3 +396,19 @@ def test_compressed_unread_behind_its_successor(daemon: Stepper, logs: Path) -> 
         os.utime(path, (daemon.now, daemon.now))
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (30, {})
+
+
+def test_compressed_after_a_silence_behind_its_successor(daemon: Stepper, logs: Path) -> None:
+    """The gzip file of what was idle before it was rotated, with another after it, is no sign of a loss either."""
+    log, packed = logs / "laravel.log", logs / "laravel.log.2.gz"
+    append(log, records(0, 10))
+    daemon.settle()
+    packed.write_bytes(gzip.compress(log.read_bytes()))
+    os.utime(packed, (daemon.now - 100, daemon.now - 100))
+    log.unlink()
+    (logs / "laravel.log.1").write_bytes(records(10, 20))
+    append(log, records(20, 30))
+    for path in (logs / "laravel.log.1", log, logs):
+        os.utime(path, (daemon.now, daemon.now))
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
