@@ -177,6 +177,7 @@ class Source:
     def __init__(self, share: float, *, seed: int = SEED, form: str = "line") -> None:
         self._rng = Random(seed)
         self._share = share
+        self._first = seed % 86400  # two logs that begin in one second with one record would be taken for copies
         write, self._between = FORMATS[form]
         self._events = [write(body, self._rng) for _ in range(POOL // 10) for body in _events(self._rng)]
         self._noise = [write(_noise(self._rng), self._rng) for _ in range(POOL * 5)]
@@ -185,7 +186,7 @@ class Source:
     def record(self) -> bytes:
         """Return the next record, with a number of its own and the time of the simulation."""
         self.records += 1
-        second = self.records // PER_SECOND
+        second = self._first + self.records // PER_SECOND
         clock = b"2025-10-%02d%s%02d:%02d:%02d" % (
             1 + second // 86400 % 25,
             self._between,
