@@ -296,8 +296,8 @@ class Loop:
         if self.work:
             return min(RETRY_INTERVAL, max(0.0, self._commit_at - now))
         due = min(LIVE_INTERVAL if self.live else POLL_INTERVAL, max(0.0, self._refresh_at - now))
-        for tail in self._in_order():
-            if not tail.judged and tail.file is not None:
+        for tail in self._tracker.tails:
+            if tail.log in self._quiet_after and not tail.judged and tail.file is not None:
                 due = min(due, max(0.01, tail.grown + self._quiet_after[tail.log] - now))
         return due
 
