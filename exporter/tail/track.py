@@ -7,20 +7,20 @@ counted through `report`, in the same transaction as the positions.
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporter.tail import fingerprint, kinship
 from exporter.tail.continuity import Continuity
-from exporter.tail.discover import discover, listing_problem
+from exporter.tail.departed import HOLD, UNLINKED_QUIET, Departed
+from exporter.tail.discover import discover
 from exporter.tail.files import OpenFile, ReadError, Vanished
 from exporter.tail.follow import UNREAD
 from exporter.tail.followed import Followed
 from exporter.tail.inflate import nothing, open_content
-from exporter.tail.neighbours import Neighbours, Unreadable
-from exporter.tail.reconcile import pair, rotation_kind
+from exporter.tail.neighbours import Neighbours
+from exporter.tail.reconcile import pair
 from exporter.tail.trouble import Troubles
 
 if TYPE_CHECKING:
@@ -33,17 +33,10 @@ if TYPE_CHECKING:
     from exporter.tail.follow import Tail
     from exporter.tail.trouble import Report, Warn
 
-HOLD: Final = 48 * 3600.0
-"""A renamed or idle file is held open this long after its last growth, in seconds."""
-UNLINKED_QUIET: Final = 600.0
-"""An unlinked file is held until nothing was written to it for this long, in seconds."""
 SPARED: Final = 2
 """For so many looks more it is held if something in it is not read: nobody looked for long, or commits just failed."""
 FORGET: Final = 30 * 86400.0
 """A file's row is kept this long after the last sighting, in seconds."""
-
-_TICK: Final = 1.0
-"""By how many seconds a file's time may be behind our clock."""
 
 
 class Tracker:
@@ -77,6 +70,7 @@ class Tracker:
         self._neighbours = Neighbours(self._followed.rotated, self._troubles, globs, working)
         opening = partial(self._open, inflate=True)
         self.content = Continuity(self._followed, self._neighbours, opening, self._count, warn)
+        self._departed = Departed(self._followed, self.content, self._neighbours, self._troubles)
         self.directories: set[str] = set()
         self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
@@ -146,7 +140,7 @@ class Tracker:
         for tail in pairing.unsighted:
             with self._guarded(tail, now):
                 if any(tail is one for one in self.tails):  # else another took its place just now
-                    self._unsighted(tail, taken, now)
+                    self._departed.look(tail, taken, self._looked, now)
         present = len(self.tails)
         for log, stat in unknown:
             if log in at_end:
@@ -202,7 +196,7 @@ class Tracker:
         gone = tail.state in {"missing", "unlinked"} and tail.file is None
         aside = tail.state in UNREAD and (stat.path, stat.modified) != (tail.path, tail.modified)
         if (gone or aside) and not self._same(tail, stat, now):
-            self._gone(tail, now)
+            self._departed.gone(tail, now)
             return False
         if tail.log != log:
             tail.log, tail.dirty = log, True
@@ -218,7 +212,7 @@ class Tracker:
             self._reopen(tail, stat, now)
         if renamed:
             self._followed.rotation(tail, "renamed")
-            self.content.find_between(tail, seen - _TICK, now, path=left)
+            self._departed.came_since(tail, left, seen, now)
         return True
 
     def _same(self, tail: Tail, stat: FileStat, now: float) -> bool:
@@ -234,17 +228,6 @@ class Tracker:
         if same and tail.state in UNREAD:
             tail.modified = stat.modified
         return same
-
-    def _gone(self, tail: Tail, now: float) -> None:
-        """Give up a file that is gone for good; what content it had stays known, since copies of it may be left."""
-        if tail.state == "unlinked" and tail.unread:
-            self._followed.loss(tail, "deleted", self._followed.lost_with(tail))
-        if tail.position < fingerprint.CERTAIN:
-            self._followed.drop(tail)
-            return
-        tail.close()
-        tail.state, tail.size, tail.seen = "missing", tail.position, now
-        tail.vacate()  # its inode may be another's by now
 
     def _reopen(self, tail: Tail, stat: FileStat, now: float) -> None:
         """Open a known file again, and go on where we were if its content is still the same."""
@@ -283,89 +266,6 @@ class Tracker:
         self._troubles.solved(log, stat.path)
         return file
 
-    def _unsighted(self, tail: Tail, taken: frozenset[str], now: float) -> None:
-        if tail.log not in self._followed.rotated or tail.state == "missing":
-            return
-        if tail.state == "copy" and tail.file is None and now - tail.grown <= HOLD:
-            self._reopen_copy(tail, now)
-        if tail.state in UNREAD or (tail.state == "copy" and tail.file is None):
-            if not (tail.state == "compressed" and tail.position):
-                self._followed.drop(tail)
-        elif tail.state == "active" and self._hidden(tail, now):
-            return
-        elif tail.file is not None:
-            self._moved(tail, taken, now)
-        elif tail.state == "unlinked":
-            with suppress(Unreadable):
-                if self.content.inherit(tail, now):
-                    self._followed.drop(tail)
-                else:
-                    self._gone(tail, now)
-        elif tail.state == "active" or tail.unread or not tail.judged or self._looked - tail.grown <= HOLD:
-            self._search(tail, now)
-
-    def _reopen_copy(self, copy: Tail, now: float) -> None:
-        """Open a copy again that is out of sight, wherever it was moved: its worker may go on with it."""
-        with suppress(Unreadable):
-            found = self._neighbours.copy_of(copy, self._followed.holds, now)
-            if found is not None:
-                stat, copy.file = found
-                copy.place(stat, now)
-
-    def _hidden(self, tail: Tail, now: float) -> bool:
-        """Tell whether a file is out of sight only because its place cannot be looked at."""
-        if (tail.log, tail.path) in self._troubles.paths:
-            return True
-        directory = str(Path(tail.path).parent)
-        cause = listing_problem(directory)
-        if cause:
-            self._troubles.note(tail.log, directory, cause, now)
-        return cause is not None
-
-    def _moved(self, tail: Tail, taken: frozenset[str], now: float) -> None:
-        """Follow a file on that is held open and no longer named by a glob."""
-        if tail.file is None:
-            return
-        stat = tail.file.stat()
-        links = stat.links
-        if tail.state == "copy":
-            if stat.size > tail.size:
-                tail.grow(stat, now)
-            elif not links and stat.modified == tail.modified and now - tail.grown > UNLINKED_QUIET:
-                self._let_go(tail)
-            return
-        if tail.state == "active":
-            self._followed.rotation(tail, rotation_kind(tail, links, taken))
-            self.content.find_between(tail, tail.seen - _TICK, now, deleted=not links)
-        if not links and tail.state != "unlinked":
-            tail.grown = now  # its silence begins here: what it was before was not looked at lately, perhaps
-        state = "rotated" if links else "unlinked"
-        tail.dirty = tail.dirty or tail.state != state
-        tail.state = state  # type: ignore[assignment]  # one of two literals
-        tail.measure(now)
-
-    def _let_go(self, copy: Tail) -> None:
-        """Follow an unlinked copy no more; how much of what was not read in it was its own is not known."""
-        if copy.size > copy.position:
-            self._followed.loss(copy, "deleted", 0)
-        self._followed.drop(copy)
-
-    def _search(self, tail: Tail, now: float) -> None:
-        """Look for a file that was rotated while nobody held it, and read its rest there."""
-        try:
-            found = self.content.inherit(tail, now)
-        except Unreadable:
-            return
-        if tail.state == "active":
-            self._followed.rotation(tail, "renamed" if found else "deleted")
-            self.content.find_between(tail, tail.seen - _TICK, now)
-        if found:
-            self._followed.drop(tail)
-            return
-        if tail.unread or (tail.fresh and tail.certain) or self._looked - tail.grown < HOLD:
-            self._followed.loss(tail, "deleted", self._followed.lost_with(tail))
-        tail.state, tail.dirty = "missing", True
-
     def _unknown(self, log: str, stat: FileStat, now: float) -> None:
         key = (stat.device, stat.inode)
         known = self._followed.by_key(key)
@@ -393,7 +293,7 @@ class Tracker:
             idle = now - max(tail.grown, tail.seen)
             done = (tail.judged and not tail.unread) or self._overdue.get(tail.id, 0) == SPARED
             if tail.state == "unlinked" and idle > UNLINKED_QUIET and done:
-                self._gone(tail, now)
+                self._departed.gone(tail, now)
             elif tail.state == "unlinked" and idle > UNLINKED_QUIET:
                 self._overdue[tail.id] = 1 + self._overdue.get(tail.id, 0)
             elif idle > (HOLD if tail.state == "missing" and not tail.inode else FORGET):

@@ -412,3 +412,34 @@ def test_compressed_after_a_silence_behind_its_successor(daemon: Stepper, logs: 
         os.utime(path, (daemon.now, daemon.now))
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (30, {})
+
+
+def test_truncated_out_of_sight_and_seen_again_after_a_restart(app: Following) -> None:
+    """A file that was truncated while no glob named it, and no commit came through, is read anew after a restart."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.disk_full(failing=True)
+    app.step(seconds=0.2)
+    app.copytruncate(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.disk_full(failing=False)
+    app.deploy()
+    app.delete_an_old_file(which=1)
+    app.step(seconds=0.6)
+    app.restart()
+    app.settle()
+
+
+def test_copy_truncated_before_its_folder_leaves_sight(app: Following) -> None:
+    """A copy that became a log of its own while the daemon was off is read in a folder that no glob names any more."""
+    app.begin(wide=False, archived=True, before=True, strange=False)
+    app.step(seconds=0.02)
+    app.deploy()
+    app.write(shapes=ONE, cut=None)
+    app.copy()
+    app.step(seconds=0.6)
+    app.truncate()
+    app.write(shapes=ONE, cut=None)
+    app.deploy()
+    app.restart()
+    app.settle()
