@@ -91,6 +91,7 @@ class Loop:
         self._advanced = advanced
         self._quiet_after = {log.name: log.quiet_after for log in logs}
         self._refresh_at = 0.0
+        self._refreshed = False
         self._commit_at = 0.0
         self._catching_up = True
         self._started = False
@@ -123,6 +124,7 @@ class Loop:
     def cycle(self, *, moved: bool = False) -> float:
         """Do all that is due; return the seconds until something may be due again."""
         now = self._clock()
+        self._refreshed = False
         if moved or now >= self._refresh_at or now < self._refresh_at - REFRESH_INTERVAL:
             self.refresh(now)
         if self.condition.commit_failing:
@@ -137,6 +139,7 @@ class Loop:
     def refresh(self, now: float) -> None:
         """Evaluate the globs."""
         self._refresh_at = now + REFRESH_INTERVAL
+        self._refreshed = True
         self._tracker.refresh(now, at_end=self._start.at_end)
         self._start.at_end = frozenset()
 
@@ -169,6 +172,10 @@ class Loop:
         try:
             if not self._tracker.content.look(tail, self._clock()):
                 return False
+            if tail.nameless and not self._refreshed:
+                # Before it goes on: a copy of it at its place is told from it while both hold the same.
+                self.refresh(self._clock())
+                return True
             tail.since = tail.since or self._clock()
             return self._read_blocks(tail)
         except ReadError as error:

@@ -53,6 +53,7 @@ class Tail:
     carry: Carry = field(default_factory=Carry)
     size: int = 0
     modified: float = 0.0
+    links: int = 1
     head: bytes = b""
     tail: bytes = b""
     grown: float = 0.0
@@ -123,6 +124,11 @@ class Tail:
         """Whether its content can be told from others': by its head, also of a file that is not read yet."""
         return fingerprint.head_span(self.head) >= fingerprint.CERTAIN
 
+    @property
+    def nameless(self) -> bool:
+        """Whether it lost its name since it was last sighted: another may be at its place, also its copy."""
+        return self.state == "active" and not self.links
+
     def stems_from(self, other: Tail) -> bool:
         """Tell by its name whether this file may have been at the path of `other` before it was rotated."""
         return self is not other and self.log == other.log and self.path.startswith(other.path)
@@ -145,6 +151,7 @@ class Tail:
             self.grown = now
         self.size = stat.size
         self.modified = stat.modified
+        self.links = stat.links
 
     def measure(self, now: float) -> None:
         """Take over that the file has grown, and since when it waits to be read. Raises ReadError."""

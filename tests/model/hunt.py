@@ -55,6 +55,7 @@ def _shapes(draw: random.Random) -> list[tuple[str, int]]:
 _DRAWN: Final[dict[str, Callable[[random.Random], Any]]] = {
     "shapes": _shapes,
     "cut": lambda draw: draw.choice([None, None, round(draw.uniform(0.01, 0.99), 2)]),
+    "part": lambda draw: round(draw.uniform(0.01, 0.99), 2),
     "which": lambda draw: draw.randrange(12),
     "seconds": lambda draw: draw.choice([0.0, 0.02, 0.2, 0.6, 2.0, 6.0]),
 }

@@ -19,11 +19,12 @@ from hypothesis.stateful import (
 
 from exporter.loop import REFRESH_INTERVAL
 from tests.model.ledger import METRIC, MOST, SHAPES, definitions
-from tests.model.world import Body, World
+from tests.model.world import World
 from tests.support.stepper import Stepper
 
 if TYPE_CHECKING:
     from exporter.events.definitions import EventSet
+    from tests.model.oracle import Body
 
 SHAPE = st.tuples(st.sampled_from(sorted(SHAPES)), st.sampled_from([0, 90, 300, 700, 5000]))
 PART = st.floats(0.01, 0.99)
@@ -155,6 +156,23 @@ class Following(RuleBasedStateMachine):
         plain = [body for body in self.others() if not body.packed]
         self.world.pack(plain[which % len(plain)])
 
+    @precondition(lambda self: any(not body.packed for body in self.others()))
+    @rule(which=WHICH, part=PART)
+    def begin_to_compress(self, which: int, part: float) -> None:
+        plain = [body for body in self.others() if not body.packed]
+        self.world.begin_packing(plain[which % len(plain)], part)
+
+    @precondition(lambda self: bool(self.world.packing))
+    @rule()
+    def end_compressing(self) -> None:
+        self.world.end_packing()
+
+    @precondition(lambda self: any(not body.packed for body in self.others()))
+    @rule(which=WHICH)
+    def truncate_an_old_file(self, which: int) -> None:
+        plain = [body for body in self.others() if not body.packed]
+        self.world.truncate(plain[which % len(plain)])
+
     @precondition(lambda self: bool(self.others()))
     @rule(which=WHICH)
     def delete_an_old_file(self, which: int) -> None:
@@ -164,6 +182,11 @@ class Following(RuleBasedStateMachine):
     @rule()
     def deploy(self) -> None:
         self.world.deploy()
+
+    @precondition(lambda self: self.world.releases > 0)
+    @rule(which=WHICH)
+    def roll_back(self, which: int) -> None:
+        self.world.switch(which % (self.world.releases + 1))
 
     # the daemon
 

@@ -1,119 +1,52 @@
 """The files of an app, its workers and its rotation, and what of every record can still be read.
 
 `World` changes real files as workers, logrotate and deployments do. It knows in which files each
-record stands, so it knows which records stood only in bytes that were destroyed before the daemon
-published them. File times are the model's own: `now` is the daemon's clock.
+record stands. File times are the model's own: `now` is the daemon's clock.
 """
 
 from __future__ import annotations
 
 import gzip
 import os
-import re
-from dataclasses import dataclass, field
-from itertools import combinations
+import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.model.ledger import FIRST, render
+from tests.model.oracle import Body, Oracle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-HOLD = 48 * 3600.0
-UNLINKED_QUIET = 600.0
-TIME = re.compile(rb"^\[(.{19})\] production.INFO", re.MULTILINE)
-SURE = 256
-"""Fewer bytes than these prove nothing."""
-
 
 @dataclass(eq=False)
-class Body:
-    """One inode: where it is named, what it holds, and whether the daemon has it open.
+class Packing:
+    """A file that is being compressed: what of it stands in the unfinished gzip file `packed`, and how to go on."""
 
-    `spans` are the complete records in it (number, end); `piece` what is still to be written of a
-    record that was begun. `known` once the daemon looked while it was in sight.
-    """
-
-    place: Path | None
-    data: bytes = b""
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    piece: tuple[int, bytes] | None = None
-    held: bool = False
-    known: bool = False
-    saved: bool = False
-    copied: bool = False
-    packed: bool = False
-    left: bool = False
-    grown: float = 0.0
+    body: Body
+    place: Path
+    packed: Path
+    data: bytes
+    press: zlib._Compress
 
 
-class World:
+class World(Oracle):
     """An app's log `laravel.log` below a symlink `current`, its copies, and a descriptor for each worker."""
 
     def __init__(self, root: Path, *, wide: bool, archived: bool) -> None:
-        self.root = root
-        self.pattern = "laravel*" if wide else "laravel*.log"
-        self.archive = root / "archive" if archived else None
-        self.bodies: list[Body] = []
+        super().__init__(root, wide=wide, archived=archived)
         self.workers: dict[Body, int] = {}
         self.sizes: dict[int, int] = {}
-        self.excused: set[int] = set()
         self.torn: set[int] = set()
         self.strangers: set[int] = set()
-        self.noticed: dict[int, Body] = {}
-        self.destroyed = False
-        self.doubtful = False
-        self.shown: set[int] = set()
-        self.now = 0.0
-        self.active: Path | None = None
-        self.active_saved: Path | None = None
-        self._release = 0
+        self.packing: list[Packing] = []
+        self.releases = 0
         self._serial = 0
         self._writes = 0
         (root / "archive").mkdir()
-        self._deploy()
-
-    @property
-    def glob(self) -> str:
-        """The configured glob, through the symlink."""
-        return f"{self.root}/current/logs/{self.pattern}"
-
-    @property
-    def rotated(self) -> tuple[str, ...]:
-        """The configured globs for copies elsewhere."""
-        return (f"{self.archive}/*",) if self.archive else ()
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the present release's logs."""
-        return self.root / "releases" / str(self._release) / "logs"
-
-    @property
-    def log(self) -> Path:
-        """The present place of the log."""
-        return self.folder / "laravel.log"
-
-    @property
-    def present(self) -> Body:
-        """What is at the log's place, where something is."""
-        body = self.body
-        if body is None:
-            raise AssertionError("the log is not there")
-        return body
-
-    @property
-    def body(self) -> Body | None:
-        """What is at the log's place."""
-        return self.at(self.log)
-
-    def at(self, place: Path) -> Body | None:
-        """Return what is named so."""
-        return next((body for body in self.bodies if body.place == place), None)
-
-    def sighted(self, body: Body) -> bool:
-        """Tell whether the configured glob names it at present."""
-        return body.place is not None and body.place.parent == self.folder and body.place.match(self.pattern)
+        self.folder.mkdir(parents=True)
+        self.switch(0)
 
     # What workers do
 
@@ -172,7 +105,7 @@ class World:
         body.grown = self.now
         if body.place is not None:
             self._touch(body.place)
-        if not self._readable(body):
+        if not self.readable(body):
             self.excused.update(number for number, _ in done)
 
     # What rotation does
@@ -223,7 +156,7 @@ class World:
         lost, body.spans, body.data = body.spans, [], b""
         begun = {number for number, _ in lost[:1]}
         copied = any(begun <= {number for number, _ in other.spans} for other in self.bodies)
-        gone = self._lose(lost)
+        gone = self.lose(lost)
         if body.held and body.saved and begun <= self.shown and not copied:
             self.noticed |= dict.fromkeys(gone, body)
         if body.piece is not None:
@@ -261,6 +194,32 @@ class World:
             raise AssertionError("has no name")
         packed = place.with_name(place.name + ".gz")
         packed.write_bytes(gzip.compress(body.data, mtime=0))
+        self._packed(body, place, packed)
+
+    def begin_packing(self, body: Body, part: float) -> None:
+        """Begin to compress a file: up to a part of it stands in the gzip file yet."""
+        place = body.place
+        if place is None:
+            raise AssertionError("has no name")
+        packing = Packing(body, place, place.with_name(place.name + ".gz"), b"", zlib.compressobj(wbits=31))
+        packing.data = body.data[: round(len(body.data) * part)]
+        packing.packed.unlink(missing_ok=True)
+        packing.packed.write_bytes(packing.press.compress(packing.data) + packing.press.flush(zlib.Z_SYNC_FLUSH))
+        self.packing.append(packing)
+        self._touch(packing.packed)
+        self._named(packing.packed)
+
+    def end_packing(self) -> None:
+        """Compress the rest of what was begun; where the file is another by now, the half gzip file is left."""
+        ended, self.packing = self.packing, []
+        for one in ended:
+            there = self.at(one.packed) is None and one.packed.exists()
+            if one.body.place == one.place and there and one.body.data.startswith(one.data):
+                with one.packed.open("ab") as file:
+                    file.write(one.press.compress(one.body.data[len(one.data) :]) + one.press.flush())
+                self._packed(one.body, one.place, one.packed)
+
+    def _packed(self, body: Body, place: Path, packed: Path) -> None:
         when = place.stat().st_mtime
         os.utime(packed, (when, when))
         one = Body(packed, body.data, list(body.spans), packed=True, copied=body.copied, grown=body.grown)
@@ -272,105 +231,24 @@ class World:
 
     def deploy(self) -> None:
         """Switch the symlink to a new release, whose log does not exist yet."""
-        self._release += 1
-        self._deploy()
+        self.releases += 1
+        self.folder_of(self.releases).mkdir(parents=True)
+        self.switch(self.releases)
+
+    def switch(self, release: int) -> None:
+        """Switch the symlink to a release that was deployed."""
+        self.release = release
+        (self.root / "next").symlink_to(self.folder.parent)
+        (self.root / "next").replace(self.root / "current")
 
     def unnumbered(self) -> Path:
         """Return a dated name, which the narrow glob names too."""
         self._serial += 1
         return self.folder / f"laravel-{self._serial:03}.log"
 
-    def _deploy(self) -> None:
-        self.folder.mkdir(parents=True)
-        (self.root / "next").symlink_to(self.folder.parent)
-        (self.root / "next").replace(self.root / "current")
-
-    # What the daemon can know
-
-    def looked(self, shown: set[int], *, committed: bool) -> None:
-        """Take note that the daemon looked at everything, and of what it has published since."""
-        self.published(shown)
-        self.doubtful = self.doubtful or self._part_in_one_second()
-        for body in self.bodies:
-            if body.place is not None and not (
-                (self.sighted(body) and not body.packed) or body.known or self._traceable(body.place)
-            ):
-                body.left = True
-                self._excuse(body.spans)
-        self.noticed = {number: body for number, body in self.noticed.items() if not self._finished(body)}
-        self.active = self.folder if self.body is not None else None
-        for body in self.bodies:
-            if self.sighted(body) or (body.known and body.place is not None and not body.left):
-                body.held = not body.copied and not body.packed
-                body.known = True
-            idle = self.now - body.grown
-            if body.place is None and idle > UNLINKED_QUIET:
-                body.held = False
-                if not committed:  # it was let go while nothing could be read
-                    self._lose(body.spans)
-            if body.place is not None and idle > HOLD:  # by design no descriptor holds it; if in sight, it is looked at
-                body.left = body.left or not self.sighted(body)
-                body.held = False
-            if body.place == self.log:
-                body.copied = False
-        if committed:
-            self.save()
-
-    def _part_in_one_second(self) -> bool:
-        """Tell whether two files share a beginning of one second, which the daemon cannot know to be copied."""
-        for one, other in combinations([body.data for body in self.bodies], 2):
-            shared = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
-            if shared >= SURE and len(set(TIME.findall(one[:shared]))) == 1:
-                return True
-        return False
-
-    def _finished(self, body: Body) -> bool:
-        """Tell whether a file is gone that nobody held, and was idle for so long that its end is no loss."""
-        return body.place is None and not body.held and self.now - body.grown > HOLD
-
-    def save(self) -> None:
-        """Take note that the daemon has committed what it saw."""
-        self.active_saved = self.active
-        for body in self.bodies:
-            body.saved = body.known
-
-    def _traceable(self, place: Path) -> bool:
-        """Tell whether what was never in sight is beside a log that was there at the look before."""
-        near = place.parent in {self.active, self.archive} and self.active is not None
-        return near and place.name.startswith("laravel.log")
-
-    def published(self, shown: set[int]) -> None:
-        """Take note of what the daemon has published."""
-        self.shown = shown
-
-    def ended(self) -> None:
-        """Take note that the daemon ended: what only its descriptors held is gone."""
-        self.active = self.active_saved
-        for body in self.bodies:
-            body.held = False
-            body.known = body.saved
-        for body in self.bodies:
-            if body.place is None:
-                self._lose(body.spans)
-
-    def _readable(self, body: Body) -> bool:
-        if body.place is None:
-            return body.held
-        return not body.left
-
-    def _lose(self, spans: Iterable[tuple[int, int]]) -> set[int]:
-        self.destroyed = True
-        return self._excuse(spans)
-
-    def _excuse(self, spans: Iterable[tuple[int, int]]) -> set[int]:
-        readable = {number for body in self.bodies if self._readable(body) for number, _ in body.spans}
-        gone = {number for number, _ in spans} - self.shown - readable
-        self.excused |= gone
-        return gone
-
     def _unlinked(self, body: Body, place: Path | None) -> None:
         body.place = None
-        self._lose(body.spans)
+        self.lose(body.spans)
         if place is not None:
             self._named(place)
 

@@ -443,3 +443,26 @@ def test_copy_truncated_before_its_folder_leaves_sight(app: Following) -> None:
     app.deploy()
     app.restart()
     app.settle()
+
+
+def test_replaced_by_its_copy_and_written_on_before_a_crash(app: Following) -> None:
+    """A file that lost its name is not read on before its place was looked at, where a copy of it may stand."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.replace(longer=True)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=4)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.crash()
+    app.settle()
+
+
+def test_barely_begun_gzip_file_of_a_deleted_log(app: Following) -> None:
+    """A gzip file in the making that holds too little to be told from others is no content that came unseen."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.settle()
+    app.deploy()
+    app.begin_to_compress(which=0, part=0.72)
+    app.settle()
+    app.end_compressing()
+    app.settle()
