@@ -205,7 +205,7 @@ class World(Oracle):
         packing.data = body.data[: round(len(body.data) * part)]
         packing.packed.unlink(missing_ok=True)
         packing.packed.write_bytes(packing.press.compress(packing.data) + packing.press.flush(zlib.Z_SYNC_FLUSH))
-        self.packing.append(packing)
+        self.packing = [*(one for one in self.packing if one.packed != packing.packed), packing]
         self._touch(packing.packed)
         self._named(packing.packed)
 
