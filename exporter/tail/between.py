@@ -149,8 +149,6 @@ class Between:
                 return False
             if there is not None and kinship.copies(file, there):
                 return False
-            if kinship.is_barely_begun(file):
-                return False  # what is compressed into it is there as well
             meeting = kinship.met(file, self._followed.tails)
             if meeting == "all":
                 met.add(stat.path)

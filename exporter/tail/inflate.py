@@ -103,6 +103,11 @@ class InflatedFile(OpenFile):
         return self._inflater.eof
 
     @property
+    def barely_begun(self) -> bool:
+        """Whether it is still being made and holds too little to be told from others: its original is there as well."""
+        return len(self.head()) < fingerprint.CERTAIN and not self.complete
+
+    @property
     def end(self) -> int:
         """How many bytes of content are known."""
         return self._end

@@ -211,11 +211,6 @@ def early_copy(file: OpenFile, released: Tail) -> bool:
     return file.stat().modified <= released.grown or (isinstance(file, InflatedFile) and not file.complete)
 
 
-def is_barely_begun(file: OpenFile) -> bool:
-    """Tell whether a gzip file is still being made and holds too little to be told from others. Raises ReadError."""
-    return isinstance(file, InflatedFile) and len(file.head()) < fingerprint.CERTAIN and not file.complete
-
-
 def begins_like(file: OpenFile, tails: Iterable[Tail]) -> bool:
     """Tell whether a file of which nothing was read yet begins as this one does. Raises ReadError for this one."""
     data = file.head()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from exporter.tail.discover import beside
 from exporter.tail.files import ReadError, Vanished
-from exporter.tail.inflate import ContentError, nothing, open_content
+from exporter.tail.inflate import ContentError, InflatedFile, nothing, open_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,7 +164,7 @@ class Neighbours:
             opened = file.stat()
             if (opened.device, opened.inode) != (stat.device, stat.inode):
                 self._moved = True
-            elif wanted(stat, file):
+            elif not (isinstance(file, InflatedFile) and file.barely_begun) and wanted(stat, file):
                 found, file = (opened, file), None
                 return found
         except Vanished:

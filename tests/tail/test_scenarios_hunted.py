@@ -466,3 +466,22 @@ def test_barely_begun_gzip_file_of_a_deleted_log(app: Following) -> None:
     app.settle()
     app.end_compressing()
     app.settle()
+
+
+def test_barely_begun_gzip_file_on_the_inode_of_an_empty_one(app: Following) -> None:
+    """A gzip file in the making does not go on with an empty file whose inode it was given."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.02)
+    app.copy()
+    app.truncate_an_old_file(which=5)
+    app.copytruncate(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.restart()
+    app.rename(dated=False)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.crash()
+    app.begin_to_compress(which=10, part=0.54)
+    app.end_compressing()
+    app.begin_to_compress(which=1, part=0.42)
+    app.settle()
