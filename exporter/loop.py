@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from exporter.catalogue import OWN
 from exporter.checkpoint.errors import CommitError
-from exporter.checkpoint.rows import EXPOSED, START_AT_END
+from exporter.checkpoint.rows import EXPOSED, GAPS, START_AT_END
 from exporter.health import Condition
 from exporter.records.block import Ending
 from exporter.tail.files import ReadError
@@ -92,6 +92,7 @@ class Loop:
         self._quiet_after = {log.name: log.quiet_after for log in logs}
         self._refresh_at = 0.0
         self._refreshed = False
+        self._gaps = tracker.content.gaps
         self._commit_at = 0.0
         self._catching_up = True
         self._started = False
@@ -245,7 +246,10 @@ class Loop:
         now = self._clock()
         early = self._commit_at - 2 * RETRY_INTERVAL < now < self._commit_at
         tails = [tail for tail in self._tracker.tails if tail.dirty]
-        self.work = self.work or bool(tails or self._tracker.gone)
+        gaps = self._tracker.content.gaps
+        if gaps != self._gaps:
+            self._start.meta[GAPS] = gaps
+        self.work = self.work or bool(tails or self._tracker.gone or gaps != self._gaps)
         if not self.work or (early and not forced):
             return
         gone = tuple(self._tracker.gone)
@@ -266,6 +270,7 @@ class Loop:
         self._committed(tails, gone, seconds, now)
 
     def _committed(self, tails: list[Tail], gone: tuple[int, ...], seconds: float, now: float) -> None:
+        self._gaps = self._start.meta.get(GAPS, self._gaps)
         self._ledger.committed()
         self._ledger.observe(OWN + "state_commit_seconds", (), seconds)
         self._start.meta.clear()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.config.schema import LogSettings
 from exporter.health import Condition
 from exporter.tail.follow import State, Tail
-from exporter.tail.track import Tracker
+from exporter.tail.track import Remembered, Tracker
 
 if TYPE_CHECKING:
     from exporter.model import LogHealth
@@ -22,9 +22,8 @@ def shown(*states: State, catching_up: bool = False, **fields: float) -> LogHeal
 
 
 def condition(tails: list[Tail], *, catching_up: bool) -> LogHealth:
-    tracker = Tracker(
-        [LogSettings("app", ("/none/*",))], tails, same_boot=True, report=lambda *_: None, warn=lambda *_: None
-    )
+    logs = [LogSettings("app", ("/none/*",))]
+    tracker = Tracker(logs, Remembered(tails), report=lambda *_: None, warn=lambda *_: None)
     one = Condition(("app",))
     health = one.health(tracker, {"app": 0.5}, {"app": 7.5}, catching_up=catching_up, started=not catching_up)
     assert health.ready is not catching_up

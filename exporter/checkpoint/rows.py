@@ -28,6 +28,7 @@ EXPOSED = "exposed"
 STATE_LOST = "state_lost"
 START_AT_END = "start_at_end"
 BOOT = "boot"
+GAPS = "gaps"
 _ROWS = 4096
 """Rows that are looked at together."""
 FRONT = "_front"
@@ -44,7 +45,8 @@ class Loaded:
     `ledger` is None until the first commit. `logs` are the names of logs seen before, `key` the
     secret of the keyed hashes, `exposed` whether history was counted (guarantee G3), `state_lost`
     when a state was last found damaged (Unix seconds), `start_at_end` whether counting is to begin
-    at the ends of the files, `boot` the kernel's boot ID at the last start ("" if unknown).
+    at the ends of the files, `boot` the kernel's boot ID at the last start ("" if unknown), `gaps` what
+    `tail.gap` dumped ("" if nothing).
     `created` and `lost` tell what this opening of the store did.
     """
 
@@ -56,6 +58,7 @@ class Loaded:
     state_lost: float | None
     start_at_end: bool
     boot: str
+    gaps: str
     created: bool
     lost: bool
 
@@ -74,6 +77,7 @@ def read(connection: sqlite3.Connection, *, created: bool, lost: bool) -> Loaded
             state_lost=float(meta[STATE_LOST]) if meta.get(STATE_LOST) else None,
             start_at_end=meta.get(START_AT_END) == "1",
             boot=meta.get(BOOT, ""),
+            gaps=meta.get(GAPS, ""),
             created=created,
             lost=lost,
         )

@@ -17,7 +17,7 @@ from exporter.service.configuration import catalogue, heirs, needing_restart, zo
 from exporter.service.sampling import Sampling
 from exporter.tail.follow import Tail
 from exporter.tail.inflate import nothing
-from exporter.tail.track import Tracker
+from exporter.tail.track import Remembered, Tracker
 from exporter.web.collector import SnapshotCollector, View
 from exporter.web.exposition import Exposition
 
@@ -95,15 +95,7 @@ class Daemon:
         self.web: WebHealth | None = None
         self._met = loaded.logs | {log.name for log in settings.logs}
         self._ledger = Ledger(declared, loaded.ledger, loaded.key)
-        self.tracker = Tracker(
-            settings.logs,
-            _tails(loaded, store.path),
-            same_boot=loaded.boot in {boot, ""},
-            report=self._report,
-            warn=_warn,
-            met=loaded.logs,
-            working=working,
-        )
+        self.tracker = self._follow(loaded, store.path, boot, working)
         start = Start(_is_exposed(loaded), _at_end(settings, loaded), loaded.state_lost, {"boot": boot})
         self.view = View(self._ledger.snapshot(state_lost=start.state_lost, exposed=start.exposed), _STARTING)
         self.loop = Loop(
@@ -128,6 +120,17 @@ class Daemon:
         self.exposition = Exposition(SnapshotCollector(declared, self.view, clock, identity, lambda: self.web))
         self.sampling = Sampling(settings.database, clock)
         self.sampling.show_in(self.view)
+
+    def _follow(self, loaded: Loaded, path: Path, boot: str, working: Callable[[], None]) -> Tracker:
+        try:
+            tails = [Tail.from_row(row) for row in loaded.files]
+            remembered = Remembered(tails, loaded.boot in {boot, ""}, loaded.logs, loaded.gaps)
+            return Tracker(self._settings.logs, remembered, report=self._report, warn=_warn, working=working)
+        except ValueError:
+            raise StateError(
+                f"{path}: what is known of a file is damaged; `booking-exporter state reset` begins anew at the ends of"
+                " the files"
+            ) from None
 
     def prepare(self, configuration: Configuration) -> Replacement:
         """Build all that `configuration` needs; nothing in force is touched.
@@ -181,15 +184,6 @@ class Daemon:
     def _report(self, metric: str, labels: LabelValues, amount: float) -> None:
         self._ledger.add(metric, labels, amount)
         self.loop.work = True
-
-
-def _tails(loaded: Loaded, path: Path) -> list[Tail]:
-    try:
-        return [Tail.from_row(row) for row in loaded.files]
-    except ValueError:
-        raise StateError(
-            f"{path}: the row of a file is damaged; `booking-exporter state reset` begins anew at the ends of the files"
-        ) from None
 
 
 def _is_exposed(loaded: Loaded) -> bool:

@@ -7,13 +7,13 @@ last look, which nobody follows and which hold nothing that was read.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from exporter.tail import kinship
 from exporter.tail.discover import stirred
 from exporter.tail.files import ReadError
 from exporter.tail.follow import UNREAD
+from exporter.tail.gap import Gap, dump, load
 from exporter.tail.neighbours import PATIENCE, Unreadable, generation
 
 if TYPE_CHECKING:
@@ -28,21 +28,6 @@ _GONE: Final = frozenset({"missing", "unlinked"})
 """States of files whose inodes another may have, unless we hold them open."""
 
 
-@dataclass(slots=True)
-class Gap:
-    """A time since which content may have come to a path and gone, when it was noticed, and whether a loss was told.
-
-    `deleted` tells that the file itself, which was there at that time, has no name any more.
-    """
-
-    tail: Tail
-    path: str
-    since: float
-    begun: float
-    told: bool
-    deleted: bool
-
-
 class Between:
     """Seeks what came and went unseen.
 
@@ -50,17 +35,25 @@ class Between:
     be tried again later.
     """
 
-    def __init__(self, followed: Followed, neighbours: Neighbours) -> None:
-        """Take the followed files, and what lies beside them."""
+    def __init__(self, followed: Followed, neighbours: Neighbours, gaps: str = "") -> None:
+        """Take the followed files, what lies beside them, and the gaps that the checkpoint remembers.
+
+        Raises ValueError where these are damaged.
+        """
         self.sighted: frozenset[str] = frozenset()
         self.patient = True
-        self._gaps: dict[str, Gap] = {}
+        self._gaps = load(gaps, followed.tails)
         self._followed = followed
         self._neighbours = neighbours
 
     def follow(self, logs: Iterable[str]) -> None:
         """Take the names of the logs that are followed from now on; for others nothing is sought any more."""
         self._gaps = {path: gap for path, gap in self._gaps.items() if gap.tail.log in logs}
+
+    @property
+    def gaps(self) -> str:
+        """The open gaps, as the checkpoint must remember them; "" where there are none."""
+        return dump(self._gaps.values())
 
     def find(
         self,
@@ -92,31 +85,38 @@ class Between:
         return any(found)
 
     def _fill(self, gap: Gap, now: float) -> bool:
-        tail, met, some, new = gap.tail, set[str](), False, False
+        tail, met = gap.tail, set[str]()
+        found: list[Tail] = []
+        late = not (self.patient and 0 <= now - gap.begun < PATIENCE)
         self._recognise(self._followed.tails)
-        unseen = self._unseen(gap, met, now)
         try:
-            for stat, file in self._neighbours.written_since(tail.log, gap.path, gap.since, unseen, now):
-                self._followed.take_up((stat.device, stat.inode))
-                found = self._followed.add(tail.log, stat, file, now)
-                found.state = "rotated"
-                self._recognise([found])
-                if stat.path not in met:
-                    self._followed.rotation(found, "renamed")
-                    new = new or (stat.path != gap.path and generation(stat.path, gap.path))
-                some = True
+            with self._neighbours.insisting(late=late):
+                self._follow(gap, met, found, now)
         except Unreadable:
-            if self.patient and 0 <= now - gap.begun < PATIENCE:
-                return some
+            if not late:
+                return bool(found)
             if not gap.told:
                 self._followed.loss(tail, "deleted", 0)
             gap.told = True
             if not self.patient:
-                return some  # what is sought once more before the end is no other loss
+                return bool(found)  # what is sought once more before the end is no other loss
+        new = any(one.path != gap.path and generation(one.path, gap.path) for one in found)
         if gap.deleted and new and not met and not gap.told and not self._elsewhere(tail, now):
             self._followed.loss(tail, "deleted", 0)
         del self._gaps[gap.path]
-        return some
+        return bool(found)
+
+    def _follow(self, gap: Gap, met: set[str], found: list[Tail], now: float) -> None:
+        """Follow what came and went, and add it to what was `found`; what is in `met` was read elsewhere."""
+        unseen = self._unseen(gap, met, now)
+        for stat, file in self._neighbours.written_since(gap.tail.log, gap.path, gap.since, unseen, now):
+            self._followed.take_up((stat.device, stat.inode))
+            one = self._followed.add(gap.tail.log, stat, file, now)
+            one.state = "rotated"
+            self._recognise([one])
+            if stat.path not in met:
+                self._followed.rotation(one, "renamed")
+            found.append(one)
 
     def _elsewhere(self, tail: Tail, now: float) -> bool:
         """Tell whether a file beside holds what a deleted one held: it was compressed, and has its time still."""
@@ -165,7 +165,7 @@ class Between:
             if other is but or other.key != (stat.device, stat.inode) or (other.file is None and other.state in _GONE):
                 continue
             if other.state in UNREAD and not other.position:
-                return not (file.inflated and since <= other.begun <= now)  # not after now: by a clock set back since
+                return not (file.inflated and since <= other.grown <= now)  # not after now: by a clock set back since
             if other.file is not None or file.holds(other.head, other.tail, other.position):
                 return True
         return False

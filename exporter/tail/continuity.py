@@ -45,15 +45,18 @@ class Continuity:
     """
 
     def __init__(
-        self, followed: Followed, neighbours: Neighbours, opening: Opening, report: Report, warn: Warn
+        self, followed: Followed, neighbours: Neighbours, opening: Opening, report: Report, warn: Warn, gaps: str
     ) -> None:
-        """Take the followed files, what lies beside them, and the way to open what was found at a place."""
+        """Take the followed files, what lies beside them, and the way to open what was found at a place.
+
+        `gaps` is what the checkpoint remembers of them. Raises ValueError where that is damaged.
+        """
         self.moved = False
         self._patient = True
         self._followed = followed
         self._neighbours = neighbours
         self._heirs = Heirs(followed, neighbours)
-        self._between = Between(followed, neighbours)
+        self._between = Between(followed, neighbours, gaps)
         self._open = opening
         self._report = report
         self._warn = warn
@@ -62,6 +65,11 @@ class Continuity:
         """Take where the files of other logs are sought; what was sought for a log that is gone is no more."""
         self._neighbours.follow(rotated, globs)
         self._between.follow(rotated)
+
+    @property
+    def gaps(self) -> str:
+        """What the checkpoint must remember of places where content may have come and gone unseen."""
+        return self._between.gaps
 
     def sight(self, paths: frozenset[str]) -> None:
         """Take the paths that the globs name at present."""
@@ -129,10 +137,13 @@ class Continuity:
             tail.state = "compressed"
         else:
             return False
-        tail.size = tail.file.stat().size
+        self._put_aside(tail, tail.file.stat().size)
+        return True
+
+    def _put_aside(self, tail: Tail, size: int) -> None:
+        tail.size = size
         tail.fresh, tail.dirty = False, True
         tail.close()
-        return True
 
     def begin_at_end(self, tail: Tail, end: int) -> None:
         """Begin at `end`, the size that the file had when it was found. Raises ReadError."""
@@ -260,16 +271,20 @@ class Continuity:
                 return False
             self._followed.rotation(tail, "truncated")
             if heir is None:
-                self._followed.loss(tail, cause, tail.unread)
                 self._followed.remember(tail, now)
             # Whatever was copied and truncated in turn came after its copy, or before it where nothing was read yet.
             since = tail.begun if tail.fresh else tail.grown
             since = since - GRAIN if tail.fresh or heir is None else heir.modified
             self.find_between(tail, since, now, told=heir is None)
+            if heir is None:  # how much was lost shows once it is known what of it was copied before
+                self._followed.loss(tail, cause, self._followed.lost_with(tail))
         tail.restart()
         tail.size = 0
         tail.grown = tail.begun = now
         tail.since = None
+        if tail.file is not None and tail.file.inflated:  # another gzip file, or the same being made anew
+            tail.state = "compressed"
+            self._put_aside(tail, 0)
         self.moved = True
         return True
 
@@ -291,8 +306,9 @@ class Continuity:
         self.moved = self._between.retry(now) or self.moved
 
     def pass_over(self, met: Tail, now: float, listed: dict[tuple[str, str], list[FileStat]]) -> None:
-        """Note the rotated files beside a log that is met for the first time: only what they grow by is read.
+        """Note the rotated files beside a log that was met for the first time: only what they grow by is read.
 
+        Where it could not be opened until now, they are those that were not written to since it was met.
         Else one that a worker still writes to would be taken at the next rotation for content that
         came since, and be counted from its beginning. `listed` holds what was found in the same folder
         for others of this look: a thousand files in one would each list it anew. Raises ReadError.
@@ -302,6 +318,8 @@ class Continuity:
             listed[place] = beside(met.path, self._followed.rotated[met.log]).files
         for stat in listed[place]:
             if not generation(stat.path, met.path) or self._followed.by_key((stat.device, stat.inode)):
+                continue
+            if met.begun < now and stat.modified >= met.begun - GRAIN:
                 continue
             file = self._open(met.log, stat, now)
             if file is None:
@@ -326,9 +344,13 @@ class Continuity:
         Raises Unreadable while the file itself was found and cannot be read, and for a while where
         something cannot be read that may be its copy. Raises ReadError.
         """
+        late = lost.sought is not None and not self._postpones(lost, now)
         try:
-            heir = self._heirs.find(lost, now)
+            with self._neighbours.insisting(late=late):
+                heir = self._heirs.find(lost, now)
         except Unreadable as error:
+            if error.there:
+                lost.sought = None  # it is not given up
             if error.there or self._postpones(lost, now):
                 raise
             return None

@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING, Final
 
 from exporter.tail import fingerprint
 from exporter.tail.discover import listing_problem
+from exporter.tail.files import ReadError, look
 from exporter.tail.follow import UNREAD
 from exporter.tail.neighbours import Unreadable
 from exporter.tail.reconcile import rotation_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.tail.continuity import Continuity
+    from exporter.tail.files import FileStat
     from exporter.tail.follow import Tail
     from exporter.tail.followed import Followed
     from exporter.tail.neighbours import Neighbours
     from exporter.tail.trouble import Troubles
+
+    Reopening = Callable[[Tail, FileStat, float], None]
 
 HOLD: Final = 48 * 3600.0
 """A renamed or idle file is held open this long after its last growth, in seconds."""
@@ -34,12 +40,18 @@ _TICK: Final = 1.0
 class Departed:
     """What becomes of files out of sight."""
 
-    def __init__(self, followed: Followed, content: Continuity, neighbours: Neighbours, troubles: Troubles) -> None:
-        """Take the followed files, what decides on their content, what lies beside them, and what cannot be read."""
+    def __init__(
+        self, followed: Followed, content: Continuity, neighbours: Neighbours, troubles: Troubles, reopening: Reopening
+    ) -> None:
+        """Take the followed files, what decides on their content, what lies beside them, and what cannot be read.
+
+        `reopening` opens a known file that was found, and goes on in it or begins anew.
+        """
         self._followed = followed
         self._content = content
         self._neighbours = neighbours
         self._troubles = troubles
+        self._reopening = reopening
 
     def look(self, tail: Tail, taken: frozenset[str], looked: float, now: float) -> None:
         """Take over where a known file is that was not sighted. Raises ReadError.
@@ -50,6 +62,8 @@ class Departed:
             return
         if tail.state == "copy" and tail.file is None and now - tail.grown <= HOLD:
             self._reopen_copy(tail, now)
+        if tail.file is None and self._is_sought(tail, looked):
+            self._reopen(tail, now)
         if tail.state in UNREAD:
             if not (tail.state == "compressed" and tail.position):
                 self._followed.drop(tail)
@@ -74,6 +88,20 @@ class Departed:
     def came_since(self, tail: Tail, path: str, seen: float, now: float) -> None:
         """Read what came to a place since a file was seen there, also the file itself, truncated and written anew."""
         self._content.find_between(tail, seen - _TICK, now, path=path)
+
+    def _is_sought(self, tail: Tail, looked: float) -> bool:
+        """Tell whether there may be something to read in a file that nobody holds open."""
+        lately = tail.unread > 0 or not tail.judged or looked - tail.grown <= HOLD
+        return tail.state == "active" or (tail.state in {"rotated", "copy"} and lately)
+
+    def _reopen(self, tail: Tail, now: float) -> None:
+        """Open a file again at the place where it was left, if it is there, whatever it holds by now."""
+        if tail.fresh and not tail.head:
+            return  # nothing is known of it but its inode, which may be that of another by now
+        with suppress(ReadError):  # it is told by whoever seeks its content
+            stat = look(tail.path)
+            if stat is not None and stat.inode == tail.inode:
+                self._reopening(tail, stat, now)
 
     def _reopen_copy(self, copy: Tail, now: float) -> None:
         """Open a copy again that is out of sight, wherever it was moved: its worker may go on with it."""
@@ -132,7 +160,7 @@ class Departed:
                     self._followed.drop(tail)
                 else:
                     self.gone(tail, now)
-        elif tail.state == "active" or tail.unread or not tail.judged or looked - tail.grown <= HOLD:
+        elif self._is_sought(tail, looked):
             self._seek_rotated(tail, looked, now)
 
     def _seek_rotated(self, tail: Tail, looked: float, now: float) -> None:

@@ -173,6 +173,16 @@ class Tail:
             and self.file.holds(self.head, self.tail, self.position)
         )
 
+    def found_in(self, file: OpenFile) -> bool:
+        """Tell whether an open file holds all that was read of this one. Raises ReadError.
+
+        A copy of what was not read yet may be an early one: it is shorter, and agrees as far as it reaches.
+        """
+        if self.position or not self.certain:
+            return file.holds(self.head, self.tail, self.position)
+        data = file.head()
+        return len(data) >= fingerprint.CERTAIN and fingerprint.agrees(self.head, data)
+
     def recognise(self, data: bytes | None = None) -> None:
         """Take the head of an open file that is not read yet, if it still begins as it did. Raises ReadError.
 
@@ -230,7 +240,8 @@ class Tail:
         Where that is the beginning, this file is told from others for itself: one may have been read meanwhile.
         """
         self.position, self.start, self.carry = other.position, other.start, other.carry
-        self.head, self.tail = other.head, other.tail
+        if other.position:
+            self.head, self.tail = other.head, other.tail
         self.fresh = other.fresh or not other.position
         self.judged = other.judged
         self.dirty = True

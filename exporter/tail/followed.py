@@ -31,7 +31,7 @@ class Followed:
         self._report = report
         self._next = 1 + max((tail.id for tail in self.tails), default=0)
 
-    def add(self, log: str, stat: FileStat, file: OpenFile, now: float) -> Tail:
+    def add(self, log: str, stat: FileStat, file: OpenFile | None, now: float) -> Tail:
         """Follow one more file, from its beginning."""
         tail = Tail(self._next, log, stat.path, stat.device, stat.inode, file=file, grown=now, begun=now, seen=now)
         self._next += 1

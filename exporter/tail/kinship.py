@@ -146,9 +146,9 @@ def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
     failed = False
     best: Tail | None = None
     for other in tails if lost.certain else ():
-        if other is not lost and (other.fresh or other.state == "copy"):
+        if other is not lost and other.file is not None and (other.fresh or other.state == "copy"):
             try:
-                if holds(other, lost) and (best is None or extent(other) > extent(best)):
+                if lost.found_in(other.file) and (best is None or extent(other) > extent(best)):
                     best = other
             except ReadError:
                 failed = True

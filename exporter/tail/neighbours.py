@@ -7,6 +7,7 @@ declares nothing lost for a while.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,8 +31,6 @@ _SEARCHES: Final = 10
 """How often a file is sought again, where files were renamed during the search."""
 _DIGITS: Final = 4
 """The number of a generation has at most so many; more are a date, as other logs have it in their names."""
-
-
 PATIENCE: Final = 60.0
 """For how many seconds what cannot be read, and may be what is sought, is tried before a loss is declared."""
 
@@ -73,6 +72,15 @@ class Neighbours:
         self._rotated = rotated
         self._names = {log: {Path(glob).name for glob in paths} for log, paths in globs.items()}
 
+    @contextmanager
+    def insisting(self, *, late: bool) -> Iterator[None]:
+        """Try at once, if it is `late`, what failed a short while ago: before it is given up."""
+        self._troubles.insisting = late
+        try:
+            yield
+        finally:
+            self._troubles.insisting = False
+
     def copy_of(self, lost: Tail, held: Held, now: float, *, but: Wanted | None = None) -> Found | None:
         """Find the file that holds the content of `lost` up to its position, and open it. Raises Unreadable.
 
@@ -96,7 +104,7 @@ class Neighbours:
 
         def holds_more(stat: FileStat, file: OpenFile) -> bool:
             return (
-                file.holds(lost.head, lost.tail, lost.position)
+                lost.found_in(file)
                 and (best is None or file.extent() > best[1].extent())
                 and ((stat.device, stat.inode) == lost.key or but is None or not but(stat, file))
             )
@@ -155,14 +163,15 @@ class Neighbours:
 
         Notes what moved meanwhile, and what of `log` cannot be read.
         """
-        if log is not None and self._troubles.waits(log, stat.path, now):
+        key = (stat.device, stat.inode)
+        if log is not None and self._troubles.waits(log, stat.path, now, key):
             self._failed = True
             return None
         file = None
         try:
             file = open_content(stat.path, self._working)
             opened = file.stat()
-            if (opened.device, opened.inode) != (stat.device, stat.inode):
+            if (opened.device, opened.inode) != key:
                 self._moved = True
             elif not (isinstance(file, InflatedFile) and file.barely_begun) and wanted(stat, file):
                 found, file = (opened, file), None
@@ -173,7 +182,7 @@ class Neighbours:
             pass  # nor will it ever be
         except ReadError as error:
             if log is not None:  # else any file of the folder, which is not ours to read
-                self._troubles.note(log, stat.path, error.cause, now)
+                self._troubles.note(log, stat.path, error.cause, now, key)
                 self._failed = True
         finally:
             if file is not None:

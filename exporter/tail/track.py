@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,16 @@ FORGET: Final = 30 * 86400.0
 """A file's row is kept this long after the last sighting, in seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the checkpoint remembers: files, whether the machine was not restarted since, the names of logs, gaps."""
+
+    tails: Sequence[Tail] = ()
+    same_boot: bool = True
+    met: frozenset[str] = frozenset()
+    gaps: str = ""
+
+
 class Tracker:
     """All followed files of all logs.
 
@@ -49,35 +60,34 @@ class Tracker:
     def __init__(
         self,
         logs: Sequence[LogSettings],
-        tails: Iterable[Tail],
+        remembered: Remembered,
         *,
-        same_boot: bool,
         report: Report,
         warn: Warn,
-        met: frozenset[str] = frozenset(),
         working: Callable[[], None] = nothing,
     ) -> None:
-        """Take the configured logs, and the files and the logs' names (`met`) that the checkpoint remembers.
+        """Take the configured logs and what the checkpoint remembers. Raises ValueError where its gaps are damaged.
 
         `working` is called again and again during what may take long: to restore compressed files.
         """
         self._working = working
         self._logs = logs
         self._report = report
-        self._followed = Followed(tails, {log.name: log.rotated for log in logs}, self._count)
+        self._followed = Followed(remembered.tails, {log.name: log.rotated for log in logs}, self._count)
         self._troubles = Troubles(self._count, warn)
         globs = {log.name: log.paths for log in logs}
         self._neighbours = Neighbours(self._followed.rotated, self._troubles, globs, working)
         opening = partial(self._open, inflate=True)
-        self.content = Continuity(self._followed, self._neighbours, opening, self._count, warn)
-        self._departed = Departed(self._followed, self.content, self._neighbours, self._troubles)
+        self.content = Continuity(self._followed, self._neighbours, opening, self._count, warn, remembered.gaps)
+        self._departed = Departed(self._followed, self.content, self._neighbours, self._troubles, self._reopen)
         self.directories: set[str] = set()
-        self._earlier_boot = set() if same_boot else {tail.id for tail in self.tails}
+        self._earlier_boot = set() if remembered.same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
         self._overdue: dict[int, int] = {}
         self._at_end: dict[tuple[int, int], int] = {}
+        self._first: set[int] = set()
         self._looked = max((tail.seen for tail in self.tails), default=math.inf)
-        self._unmet = {log.name for log in logs} - met - {tail.log for tail in self.tails}
+        self._unmet = {log.name for log in logs} - remembered.met - {tail.log for tail in self.tails}
 
     def follow(self, logs: Sequence[LogSettings], *, met: AbstractSet[str], heirs: Mapping[str, str]) -> None:
         """Follow these logs from the next `refresh` on; `met` are the names of those that were known before.
@@ -147,11 +157,9 @@ class Tracker:
                 self._at_end[stat.device, stat.inode] = stat.size
             self._unknown(log, stat, now)
         self._unmet = set()
-        listed: dict[tuple[str, str], list[FileStat]] = {}
-        for tail in self.tails[present:]:
-            if tail.log in first_met:  # at a later look, what lies beside a new name was written since the last
-                with self._guarded(tail, now):
-                    self.content.pass_over(tail, now, listed)
+        # At a later look, what lies beside a new name was written since the last.
+        self._first |= {tail.id for tail in self.tails[present:] if tail.log in first_met}
+        self._pass_over(now)
         self._looked = now
         self.content.retry(now)
         for tail in [one for one in self.tails if one.fresh]:
@@ -162,6 +170,14 @@ class Tracker:
         closed = {(tail.log, tail.path) for tail in self.tails if tail.file is None and tail.state == "active"}
         self._asleep = frozenset(path for _, path in closed - self._troubles.paths)
         self._troubles.end(now)
+
+    def _pass_over(self, now: float) -> None:
+        """Pass over what lay beside the files of a log that is met for the first time, once they are open."""
+        listed: dict[tuple[str, str], list[FileStat]] = {}
+        for tail in [one for one in self.tails if one.id in self._first and one.file is not None]:
+            self._first.discard(tail.id)
+            with self._guarded(tail, now):
+                self.content.pass_over(tail, now, listed)
 
     def _strangers(self, known: Iterable[tuple[str, FileStat, Tail]], now: float) -> list[tuple[str, FileStat]]:
         """Take over where known files were sighted; return those that are others: they may hold what is missed."""
@@ -181,7 +197,7 @@ class Tracker:
 
     def failed(self, tail: Tail, cause: str, now: float) -> None:
         """Deal with a followed file that could not be read: count, let go, try again later."""
-        self._troubles.note(tail.log, tail.path, cause, now)
+        self._troubles.note(tail.log, tail.path, cause, now, tail.key)
         if tail.state not in {"rotated", "unlinked"}:
             tail.close()
 
@@ -233,21 +249,27 @@ class Tracker:
         """Open a known file again, and go on where we were if its content is still the same."""
         tail.file = self._open(tail.log, stat, now, inflate=not tail.fresh or tail.head != b"")
         if tail.file is None or (tail.fresh and not tail.head):
+            self._begin(tail)
             return
-        if not tail.file.holds(tail.head, tail.tail, tail.position):
-            size = tail.file.stat().size
-            if size < tail.position and tail.id in self._earlier_boot and _lost_page_cache(tail, size):
-                self._followed.loss(tail, "truncated", tail.unread)
-                self.content.begin_at(tail, size)
-            elif not self.content.replaced(tail, now, "truncated" if size < tail.position else "overwritten"):
-                return
+        if not tail.file.holds(tail.head, tail.tail, tail.position) and not self._replaced(tail, tail.file.stat(), now):
+            return
         self._earlier_boot.discard(tail.id)
         if not tail.fresh:
             tail.grow(tail.file.stat(), now)
 
+    def _replaced(self, tail: Tail, stat: FileStat, now: float) -> bool:
+        """Deal with a file that was opened again and is not what it was; return whether it is to be read on."""
+        if stat.size < tail.position and tail.id in self._earlier_boot and _lost_page_cache(tail, stat.size):
+            self._followed.loss(tail, "truncated", tail.unread)
+            self.content.begin_at(tail, stat.size)
+            return True
+        cause = "truncated" if stat.size < tail.position else "overwritten"
+        return self.content.replaced(tail, now, cause) and tail.state not in UNREAD
+
     def _open(self, log: str, stat: FileStat, now: float, *, inflate: bool) -> OpenFile | None:
         """Open what was sighted; None where it cannot be opened, or is another file by now."""
-        if self._troubles.waits(log, stat.path, now):
+        key = (stat.device, stat.inode)
+        if self._troubles.waits(log, stat.path, now, key):
             return None
         file = None
         try:
@@ -258,9 +280,9 @@ class Tracker:
         except ReadError as error:
             if file is not None:
                 file.close()
-            self._troubles.note(log, stat.path, error.cause, now)
+            self._troubles.note(log, stat.path, error.cause, now, key)
             return None
-        if (opened.device, opened.inode) != (stat.device, stat.inode):
+        if (opened.device, opened.inode) != key:
             file.close()
             return None
         self._troubles.solved(log, stat.path)
@@ -276,15 +298,19 @@ class Tracker:
             if same:
                 return
         file = self._open(log, stat, now, inflate=False)
-        if file is None:
-            return
-        tail = self._followed.add(log, stat, file, now)
+        if file is None and (log, stat.path) not in self._troubles.paths:
+            return  # it is gone again
+        tail = self._followed.add(log, stat, file, now)  # also one that cannot be opened yet: it is known by its inode
         looked = now if log in self._unmet else min(now, self._looked)  # with no file known nothing came unseen
         tail.begun = self._followed.vacant_since(tail, looked)
-        end = self._at_end.pop(key, 0)
+        with self._guarded(tail, now):
+            self._begin(tail)
+
+    def _begin(self, tail: Tail) -> None:
+        """Begin a file, once it is open, at the end that it had when it was found, if it is to be read from there."""
+        end = self._at_end.pop(tail.key, 0) if tail.file is not None else 0
         if end:
-            with self._guarded(tail, now):
-                self.content.begin_at_end(tail, end)
+            self.content.begin_at_end(tail, end)
 
     def _forget(self, now: float) -> None:
         """Let go of files that are finished."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Report = Callable[[str, LabelValues, float], None]
     Warn = Callable[[str, str, str], None]
+    Key = tuple[int, int] | None
 
 SHORTEST: Final = 1.0
 """Seconds after a first failure until the path is tried again; the wait doubles from there."""
@@ -25,6 +26,7 @@ LONGEST: Final = 60.0
 class _Wait:
     since: float
     seconds: float
+    key: Key
 
     def lasts(self, now: float) -> bool:
         return 0 <= now - self.since < self.seconds  # a clock that was set back ends it
@@ -34,12 +36,14 @@ class Troubles:
     """What cannot be read.
 
     `report(metric, labels, amount)` counts, `warn(log, cause, path)` tells the operator: once for
-    a path until it could be read again. `paths` names the log of each path that cannot be read.
+    a path until it could be read again. `paths` names the log of each path that cannot be read. While
+    `insisting`, everything is tried at once.
     """
 
     def __init__(self, report: Report, warn: Warn) -> None:
         """Take the ways to count and to tell."""
         self.paths: set[tuple[str, str]] = set()
+        self.insisting = False
         self._report = report
         self._warn = warn
         self._waits: dict[tuple[str, str], _Wait] = {}
@@ -54,22 +58,25 @@ class Troubles:
             key: wait for key, wait in self._waits.items() if key in self.paths or 0 <= now - wait.since < 2 * LONGEST
         }
 
-    def waits(self, log: str, path: str, now: float) -> bool:
-        """Tell whether `path` failed a short while ago and is not to be tried yet."""
+    def waits(self, log: str, path: str, now: float, key: Key = None) -> bool:
+        """Tell whether `path` failed a short while ago and is not to be tried yet.
+
+        `key` are the device and inode of what is there now: another file than the one that failed does not wait.
+        """
         wait = self._waits.get((log, path))
-        if wait is None or not wait.lasts(now):
+        if wait is None or self.insisting or not wait.lasts(now) or key not in {None, wait.key}:
             return False
         self.paths.add((log, path))
         return True
 
-    def note(self, log: str, path: str, cause: str, now: float) -> None:
-        """Take a failure; one that was noted a short while ago is not counted again."""
+    def note(self, log: str, path: str, cause: str, now: float, key: Key = None) -> None:
+        """Take a failure of what is at `path`; one that was noted a short while ago is not counted again."""
         known = self._waits.get((log, path))
-        if self.waits(log, path, now):
+        if self.waits(log, path, now, key):
             return
         self.paths.add((log, path))
         seconds = min(2 * known.seconds, LONGEST) if known else SHORTEST
-        self._waits[log, path] = _Wait(now, seconds)
+        self._waits[log, path] = _Wait(now, seconds, key)
         self._report(OWN + "read_errors_total", (log, cause), 1)
         if not known:
             self._warn(log, cause, path)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from exporter.tail.trouble import LONGEST
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -40,6 +42,8 @@ class Body:
     copied: bool = False
     packed: bool = False
     left: bool = False
+    forbidden: bool = False
+    avoided: float = 0.0
     grown: float = 0.0
 
 
@@ -132,6 +136,11 @@ class Oracle:
 
     def _held(self, body: Body, *, committed: bool) -> None:
         """Take note of which files the daemon holds open now."""
+        if body.forbidden and not body.held:
+            body.avoided = self.now + 2 * LONGEST  # it is not tried again at each look
+        if self.now < body.avoided and not body.held:
+            body.known = body.known or self.sighted(body)
+            return
         if self.sighted(body) or (body.known and body.place is not None and not body.left):
             body.held = not body.copied and not body.packed
             body.known = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
@@ -18,26 +20,48 @@ from hypothesis.stateful import (
 )
 
 from exporter.loop import REFRESH_INTERVAL
+from exporter.tail.neighbours import PATIENCE
+from exporter.tail.trouble import LONGEST
 from tests.model.ledger import METRIC, MOST, SHAPES, definitions
 from tests.model.world import World
 from tests.support.stepper import Stepper
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from exporter.events.definitions import EventSet
     from tests.model.oracle import Body
 
 SHAPE = st.tuples(st.sampled_from(sorted(SHAPES)), st.sampled_from([0, 90, 300, 700, 5000]))
 PART = st.floats(0.01, 0.99)
+NOBODY = 65534
 WHICH = st.integers(0, 11)
 """Which of several files, counted around."""
 SECONDS = st.sampled_from([0.0, 0.02, 0.2, 0.6, 2.0, 6.0])
 
 
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Have the rights of nobody for a while: root may open everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
 class Modelled(Stepper):
-    """A stepped daemon that counts each record of the model by itself."""
+    """A stepped daemon that counts each record of the model by itself, and has no more rights than another user."""
 
     def definitions(self) -> EventSet:
         return definitions()
+
+    def step(self, seconds: float = 0.0, *, moved: bool = True) -> float:
+        with unprivileged():
+            return super().step(seconds, moved=moved)
 
 
 class Following(RuleBasedStateMachine):
@@ -46,6 +70,7 @@ class Following(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(mkdtemp(prefix="model-"))
+        self.root.chmod(0o755)
         self.floor: dict[str, float] = {}
         self.refreshed = 0.0
         self.broken = False
@@ -188,11 +213,33 @@ class Following(RuleBasedStateMachine):
     def roll_back(self, which: int) -> None:
         self.world.switch(which % (self.world.releases + 1))
 
+    # administrators
+
+    @rule(which=WHICH)
+    def forbid(self, which: int) -> None:
+        there = [body for body in self.world.bodies if body.place is not None]
+        if there:
+            self.world.forbid(there[which % len(there)])
+
+    @rule()
+    def allow(self) -> None:
+        self.world.allow_all()
+
+    def patience(self, seconds: float) -> None:
+        """Allow all again before the daemon gives up what it cannot read."""
+        begun = self.world.forbidden
+        if begun is not None and self.world.now + seconds - begun > PATIENCE / 2:
+            self.world.allow_all()
+
     # the daemon
 
-    def look(self, seconds: float, *, moved: bool) -> None:
+    def pass_time(self, seconds: float) -> None:
+        self.patience(seconds)
         self.daemon.advance(seconds)
         self.world.now = self.daemon.now
+
+    def look(self, seconds: float, *, moved: bool) -> None:
+        self.pass_time(seconds)
         refreshed = moved or self.world.now >= self.refreshed + REFRESH_INTERVAL
         self.daemon.step(moved=moved)
         if refreshed:
@@ -213,14 +260,13 @@ class Following(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.02, 0.6, 2.0, 30.0, 700.0, 50 * 3600.0]))
     def advance(self, seconds: float) -> None:
-        self.daemon.advance(seconds)
-        self.world.now = self.daemon.now
+        self.pass_time(seconds)
 
     @rule()
     def crash(self) -> None:
         self.daemon.crash()
         self.refreshed = 0.0
-        self.world.ended()
+        self.end()
 
     @rule()
     def restart(self) -> None:
@@ -230,7 +276,12 @@ class Following(RuleBasedStateMachine):
         self.daemon.start()
         self.refreshed = 0.0
         self.world.published(self.shown())
+        self.end()
+
+    def end(self) -> None:
         self.world.ended()
+        if self.world.forbidden is not None:
+            self.world.noticed.clear()  # what waits to be sought for a minute is not told of after a restart
 
     @rule(failing=st.booleans())
     def disk_full(self, *, failing: bool) -> None:
@@ -241,6 +292,10 @@ class Following(RuleBasedStateMachine):
         self.broken = True  # until it is proved otherwise: then teardown need not try again
         self.daemon.store.failing = False
         self.world.finish()
+        if self.world.forbidden is not None:
+            self.world.allow_all()
+            self.world.forbidden = None
+            self.look(2 * LONGEST, moved=True)  # what failed is tried again by then
         for _ in range(6):
             self.look(0.6, moved=True)
             self.nothing_falls_and_nothing_is_counted_twice()

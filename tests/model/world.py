@@ -41,6 +41,7 @@ class World(Oracle):
         self.torn: set[int] = set()
         self.strangers: set[int] = set()
         self.packing: list[Packing] = []
+        self.forbidden: float | None = None
         self.releases = 0
         self._serial = 0
         self._writes = 0
@@ -58,6 +59,7 @@ class World(Oracle):
             self.bodies.append(body)
             self.log.touch()
             self._named(self.log)
+        self.allow(body)
         if body not in self.workers:
             self.workers[body] = os.open(self.log, os.O_WRONLY | os.O_APPEND)
         return body
@@ -108,6 +110,27 @@ class World(Oracle):
         if not self.readable(body):
             self.excused.update(number for number, _ in done)
 
+    # What administrators do
+
+    def forbid(self, body: Body) -> None:
+        """Let nobody open a file any more. What must change it allows it again: tests may run without rights."""
+        if body.place is None:
+            raise AssertionError("has no name")
+        body.place.chmod(0)
+        body.forbidden = True
+        self.forbidden = self.forbidden or self.now
+
+    def allow(self, body: Body) -> None:
+        """Let a file be opened again."""
+        if body.forbidden and body.place is not None:
+            body.place.chmod(0o644)
+        body.forbidden = False
+
+    def allow_all(self) -> None:
+        """Let all files be opened again."""
+        for body in self.bodies:
+            self.allow(body)
+
     # What rotation does
 
     def shift(self) -> Path:
@@ -151,6 +174,7 @@ class World(Oracle):
         """Truncate a file in place."""
         if body.place is None:
             raise AssertionError("has no name")
+        self.allow(body)
         os.truncate(body.place, 0)
         self._touch(body.place)
         lost, body.spans, body.data = body.spans, [], b""

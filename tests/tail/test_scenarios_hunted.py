@@ -12,24 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.model.test_machine import Following
 from tests.support.stepper import Stepper, records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.model.test_machine import Following
 
 ONE = [("context", 300)]
 DAYS = 50 * 3600.0
-
-
-@pytest.fixture
-def app() -> Iterator[Following]:
-    """Return an app, its files and a daemon; `settle` holds all counts to what was written."""
-    machine = Following()
-    yield machine
-    machine.broken = True  # `settle` was the test's own last step
-    machine.teardown()
 
 
 def test_compressed_copy_in_the_glob_of_what_was_not_read(app: Following) -> None:
@@ -484,4 +476,81 @@ def test_barely_begun_gzip_file_on_the_inode_of_an_empty_one(app: Following) -> 
     app.begin_to_compress(which=10, part=0.54)
     app.end_compressing()
     app.begin_to_compress(which=1, part=0.42)
+    app.settle()
+
+
+def test_gzip_file_made_anew_on_the_inode_of_the_one_before(app: Following) -> None:
+    """A gzip file that is not what it was is put aside, and not read as what it is made to."""
+    app.begin(wide=True, archived=False, before=True, strange=False)
+    app.copytruncate(dated=False)
+    app.step(seconds=0.02)
+    app.write(shapes=ONE, cut=None)
+    app.begin_to_compress(which=1, part=0.68)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.restart()
+    app.begin_to_compress(which=1, part=0.31)
+    app.settle()
+
+
+def test_compressed_in_the_glob_since_a_truncation_was_noticed(app: Following) -> None:
+    """What was written behind a truncation, copied and compressed is read, though nobody looked at the places since."""
+    app.begin(wide=True, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.6)
+    app.write(shapes=ONE * 2, cut=0.53)
+    app.truncate()
+    app.step_without_a_word_of_changes(seconds=0.02)
+    app.flush()
+    app.copytruncate(dated=False)
+    app.compress(which=5)
+    app.settle()
+
+
+def test_truncated_unread_with_an_early_copy(app: Following) -> None:
+    """Of what was truncated before it was read no more is lost than stands in no early copy of it."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.copy()
+    app.copytruncate(dated=False)
+    app.deploy()
+    app.disk_full(failing=True)
+    app.step(seconds=0.6)
+    app.write(shapes=[("trace", 700)], cut=None)
+    app.delete_an_old_file(which=6)
+    app.copy()
+    app.write(shapes=ONE, cut=None)
+    app.rename(dated=True)
+    app.write(shapes=ONE, cut=None)
+    app.copy()
+    app.step(seconds=0.2)
+    app.truncate_an_old_file(which=7)
+    app.settle()
+
+
+def test_copied_just_after_it_could_not_be_read(app: Following) -> None:
+    """A copy of a log that could not be read when it was met is read, however shortly before or after it was made."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.forbid(which=2)
+    app.step_without_a_word_of_changes(seconds=0.2)
+    app.copytruncate(dated=False)
+    app.settle()
+
+
+def test_held_while_its_former_content_is_sought(app: Following) -> None:
+    """A file out of sight that was truncated while off is held at once, also while its copy is sought in vain."""
+    app.begin(wide=False, archived=True, before=False, strange=False)
+    app.deploy()
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.deploy()
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.compress(which=1)
+    app.forbid(which=11)
+    app.write(shapes=ONE * 2, cut=0.63)
+    app.step(seconds=0.6)
+    app.truncate()
+    app.roll_back(which=9)
+    app.crash()
+    app.compress(which=6)
+    app.step_without_a_word_of_changes(seconds=0.0)
+    app.compress(which=0)
     app.settle()

@@ -15,6 +15,9 @@ from tests.tail.test_track import break_descriptor
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.model.test_machine import Following
+
+ONE = [("context", 300)]
 TRUNCATED = {"possible_losses_total{app,truncated}": 1}
 
 
@@ -87,6 +90,20 @@ def test_copy_that_can_never_be_read(truncated: Stepper, *, off: bool) -> None:
     assert truncated.losses() == TRUNCATED
 
 
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_copy_that_can_be_read_only_after_the_last_attempt(truncated: Stepper, logs: Path, *, off: bool) -> None:
+    """Before a loss is declared all is tried once more, however long the wait was that the last attempt began."""
+    if off:
+        truncated.crash()
+    for _ in range(40):
+        truncated.step(1)
+    assert (truncated.created(), truncated.losses()) == (10, {})
+    unlock(logs / "laravel.log.1")
+    truncated.step(PATIENCE - 40)
+    truncated.settle()
+    assert (truncated.created(), truncated.losses()) == (29, {})
+
+
 def test_nothing_is_awaited_once(truncated: Stepper) -> None:
     """A run that ends with the files' ends waits for nothing."""
     truncated.daemon.loop.complete()
@@ -157,6 +174,123 @@ def test_generation_between_that_cannot_be_read(daemon: Stepper, logs: Path, *, 
     for _ in range(7):
         daemon.step(PATIENCE / 6)
     assert sum(daemon.losses().values()) == (not ever)
+
+
+def test_generation_between_that_can_be_read_only_after_the_last_attempt(daemon: Stepper, logs: Path) -> None:
+    """Before a loss is declared what came and went is tried once more."""
+    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
+    append(log, records(0, 10))
+    daemon.settle()
+    append(log, records(10, 20))
+    shutil.copyfile(log, second)
+    log.write_bytes(records(20, 30))
+    shutil.copyfile(log, first)
+    lock(first)
+    log.write_bytes(records(30, 40))
+    for _ in range(40):
+        daemon.step(1)
+    assert (daemon.created(), daemon.losses()) == (30, {})
+    unlock(first)
+    daemon.step(PATIENCE - 39)
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (40, {})
+
+
+def test_generation_between_that_cannot_be_read_before_a_restart(daemon: Stepper, logs: Path) -> None:
+    """What is sought and cannot be read is sought on after a crash, and told as a possible loss if it never can be."""
+    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
+    append(log, records(0, 10))
+    daemon.settle()
+    append(log, records(10, 20))
+    shutil.copyfile(log, second)
+    log.write_bytes(records(20, 30))
+    shutil.copyfile(log, first)
+    lock(first)
+    log.write_bytes(records(30, 40))
+    daemon.settle()
+    daemon.crash()
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
+    unlock(first)
+    for _ in range(10):
+        daemon.step(1)
+    assert (daemon.created(), daemon.losses()) == (40, {})
+    daemon.crash()
+    for _ in range(10):
+        daemon.step(PATIENCE / 6)
+    assert (daemon.created(), daemon.losses()) == (40, {})
+
+
+def test_generation_between_that_can_never_be_read_over_a_restart(daemon: Stepper, logs: Path) -> None:
+    """What is given up after a restart is a possible loss, as it would have been without one."""
+    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
+    append(log, records(0, 10))
+    daemon.settle()
+    append(log, records(10, 20))
+    shutil.copyfile(log, second)
+    log.write_bytes(records(20, 30))
+    shutil.copyfile(log, first)
+    lock(first)
+    log.write_bytes(records(30, 40))
+    daemon.settle()
+    daemon.stop()
+    daemon.start()
+    for _ in range(10):
+        daemon.step(PATIENCE / 6)
+    assert (daemon.created(), daemon.losses()) == (30, {"possible_losses_total{app,deleted}": 1})
+
+
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_log_that_cannot_be_read_until_it_is_rotated(app: Following, *, off: bool) -> None:
+    """A log that was met and could not be opened is known by its inode, and read where it was rotated to."""
+    app.begin(wide=False, archived=False, before=True, strange=False)
+    app.forbid(which=0)
+    app.step(seconds=0.6)
+    if off:
+        app.restart()
+    app.rename(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.6)
+    assert (app.shown(), app.daemon.health().logs["app"].up, app.daemon.health().logs["app"].lag_bytes) == (
+        {2},
+        False,
+        0,
+    )
+    app.settle()
+    assert (app.shown(), app.daemon.health().logs["app"].up, app.daemon.losses()) == ({0, 1, 2}, True, {})
+
+
+def test_log_that_could_never_be_read(app: Following) -> None:
+    """A log that is gone before it could be opened is a possible loss, of which no bytes are known."""
+    app.begin(wide=False, archived=False, before=True, strange=False)
+    app.forbid(which=0)
+    app.step(seconds=0.6)
+    app.delete(grow=False)
+    app.settle()
+    assert (app.shown(), app.daemon.losses()) == (set(), {"possible_losses_total{app,deleted}": 1})
+
+
+def test_another_file_at_the_place_of_one_that_cannot_be_read(app: Following) -> None:
+    """A new file is tried at once, however lately the one that stood there before failed."""
+    app.begin(wide=False, archived=False, before=True, strange=False)
+    app.forbid(which=0)
+    app.step(seconds=0.6)
+    app.rename(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.0)
+    app.replace(longer=False)
+    app.settle()
+    assert app.shown() == {0, 1, 2, 3}
+
+
+def test_copy_beside_a_log_that_cannot_be_read_at_first(app: Following) -> None:
+    """What lies beside a log that is met for the first time is passed over once the log could be opened."""
+    app.begin(wide=False, archived=False, before=True, strange=False)
+    app.forbid(which=0)
+    app.copy()
+    app.step(seconds=0.6)
+    app.settle()
+    assert app.shown() == {0, 1}
 
 
 def test_copy_of_a_file_that_cannot_be_read(wide: Stepper, logs: Path) -> None:
