@@ -88,7 +88,6 @@ class Between:
         tail, met = gap.tail, set[str]()
         found: list[Tail] = []
         late = not (self.patient and 0 <= now - gap.begun < PATIENCE)
-        self._recognise(self._followed.tails)
         try:
             with self._neighbours.insisting(late=late):
                 self._follow(gap, met, found, now)
@@ -109,7 +108,11 @@ class Between:
     def _follow(self, gap: Gap, met: set[str], found: list[Tail], now: float) -> None:
         """Follow what came and went, and add it to what was `found`; what is in `met` was read elsewhere."""
         unseen = self._unseen(gap, met, now)
-        for stat, file in self._neighbours.written_since(gap.tail.log, gap.path, gap.since, unseen, now):
+
+        def passed(path: str) -> bool:
+            return not gap.deleted and self._by_itself(path, gap)
+
+        for stat, file in self._neighbours.written_since(gap.tail.log, gap.path, gap.since, unseen, now, but=passed):
             self._followed.take_up((stat.device, stat.inode))
             one = self._followed.add(gap.tail.log, stat, file, now)
             one.state = "rotated"
@@ -117,6 +120,10 @@ class Between:
             if stat.path not in met:
                 self._followed.rotation(one, "renamed")
             found.append(one)
+
+    def _by_itself(self, path: str, gap: Gap) -> bool:
+        """Tell whether what is at a path was not rotated from the gap's: a glob names it, and not as a generation."""
+        return path in self.sighted and (path == gap.path or not generation(path, gap.path))
 
     def _elsewhere(self, tail: Tail, now: float) -> bool:
         """Tell whether a file beside holds what a deleted one held: it was compressed, and has its time still."""
@@ -136,18 +143,20 @@ class Between:
 
     def _unseen(self, gap: Gap, met: set[str], now: float) -> Callable[[FileStat, OpenFile], bool]:
         """Return a test of whether a file is followed by nobody yet, which notes the paths of copies in `met`."""
-        there = gap.path if gap.path in self.sighted else None
         unheld = gap.tail if gap.tail.file is None else None  # its inode may hold other content by now
+        recognised = False
 
         def test(stat: FileStat, file: OpenFile) -> bool:
+            nonlocal recognised
+            if not recognised:
+                recognised = True
+                self._recognise(self._followed.tails)
             lost = gap.tail
             if gap.deleted and file.holds(lost.head, lost.tail, lost.position):
                 gap.deleted = False  # it was compressed, or copied; one too short to be told from others may have been
-            if stat.path == there or (stat.path in self.sighted and not generation(stat.path, gap.path)):
-                return False  # followed by itself
-            if self._known(stat, file, unheld, gap.since, now):
+            if self._by_itself(stat.path, gap) or self._known(stat, file, unheld, gap.since, now):
                 return False
-            if there is not None and kinship.copies(file, there):
+            if gap.path in self.sighted and kinship.copies(file, gap.path):
                 return False
             meeting = kinship.met(file, self._followed.tails)
             if meeting == "all":
@@ -159,7 +168,7 @@ class Between:
     def _known(self, stat: FileStat, file: OpenFile, but: Tail | None, since: float, now: float) -> bool:
         """Tell whether what was opened is followed, and not another file on the inode of one that is gone.
 
-        Nor one that was put aside for its compression since a time: it may hold what is sought.
+        Nor one that was first met and put aside for its compression since a time: it may hold what is sought.
         """
         for other in self._followed.tails:
             if other is but or other.key != (stat.device, stat.inode) or (other.file is None and other.state in _GONE):

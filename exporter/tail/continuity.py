@@ -187,7 +187,7 @@ class Continuity:
 
         True also while one that it may be a copy of cannot be read, for a while.
         """
-        for known in kinship.closest(tail, kinship.relatives(tail, data, self._followed.tails)):
+        for known in kinship.closest(tail, data, kinship.relatives(tail, data, self._followed.tails)):
             try:
                 if self._relate_to(tail, stat, known, now, others_read=others_read):
                     return True

@@ -116,6 +116,25 @@ def beside(path: str, globs: Iterable[str]) -> Beside:
     return found
 
 
+def paths_beside(path: str) -> set[str] | None:
+    """Return the paths of what is in the directory of `path`, listed until two listings agree, as by `beside`.
+
+    None for a directory that cannot be listed.
+    """
+    folder = str(Path(path).parent)
+    found: set[str] = set()
+    for _ in range(_LISTINGS):
+        before = found
+        try:
+            with os.scandir(folder) as entries:
+                found = {entry.path for entry in entries}
+        except OSError:
+            return None
+        if found == before:
+            break
+    return found
+
+
 def stirred(path: str, since: float) -> bool:
     """Tell whether `path`, or names in its directory, may have changed since a time (Unix seconds)."""
     try:

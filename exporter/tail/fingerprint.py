@@ -7,6 +7,7 @@ begins with a bracketed time), so there only the inode identifies.
 
 from __future__ import annotations
 
+import math
 from hashlib import blake2b
 from typing import Final
 
@@ -47,11 +48,22 @@ def agrees(known: bytes, data: bytes) -> bool:
     return known.startswith(head(data))
 
 
-def alike(known: bytes, data: bytes) -> bool:
-    """Tell whether a file begins with `data` like the head `known`, as far as identifies: they may part behind it."""
-    count = 1 + SPANS.index(CERTAIN)
-    mine = head(data[:CERTAIN])
-    return len(mine) == count * _SIZE and known.startswith(mine)
+def beginning(data: bytes) -> bytes:
+    """Return how the head of each file begins that begins like `data`, as far as identifies; empty for too few bytes.
+
+    Files that begin alike may part behind it.
+    """
+    return head(data[:CERTAIN]) if len(data) >= CERTAIN else b""
+
+
+def parts_before(known: bytes, mine: bytes) -> float:
+    """Return a length below which two files with these heads part; infinity where the heads show none."""
+    for at, span in enumerate(SPANS, 1):
+        if min(len(known), len(mine)) < at * _SIZE:
+            break
+        if known[: at * _SIZE] != mine[: at * _SIZE]:
+            return span
+    return math.inf
 
 
 def tail(data: bytes) -> bytes:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final, Literal
 
 from exporter.tail import fingerprint
 from exporter.tail.files import UTF16_MARKS, OpenFile, ReadError, Vanished
 from exporter.tail.inflate import InflatedFile
 from exporter.tail.neighbours import Unreadable
-from exporter.tail.parting import own_part, parting
+from exporter.tail.parting import in_common, own_part, parting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from exporter.tail.follow import Tail
 
@@ -69,30 +70,54 @@ def _begins(known: Tail, data: bytes) -> bool:
 
 def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
     """Return the known files that begin like `tail`, of which `data` is all or the head; furthest read first."""
+    mine = fingerprint.beginning(data)
     known = [
         other
-        for other in tails
-        if other is not tail
+        for other in (tails if mine else ())
+        if other.head.startswith(mine)
+        and other is not tail
         and not other.fresh
         and other.position >= fingerprint.CERTAIN
         and other.state != "copy"
-        and fingerprint.alike(other.head, data)
     ]
     return sorted(known, key=lambda other: other.position, reverse=True)
 
 
-def closest(tail: Tail, known: list[Tail]) -> list[Tail]:
-    """Order files that begin like `tail` by how many of its bytes they hold: it parts last from its own original.
+def closest(tail: Tail, data: bytes, known: list[Tail]) -> Iterator[Tail]:
+    """Yield files that begin like `tail` by how many of its bytes they hold: it parts last from its own original.
 
-    One that cannot be read comes first, since it may be that. Raises ReadError for `tail` itself.
+    `data` is its head. One that cannot be read comes first, since it may be that, unless its head shows that another
+    holds more. Raises ReadError for `tail` itself.
     """
-    return sorted(known, key=lambda one: _shared(tail, one), reverse=True) if len(known) > 1 else known
+    if len(known) < 2:  # noqa: PLR2004  (nothing to order)
+        yield from known
+        return
+    mine = fingerprint.head(data)
+    # Hundreds may begin alike, so they are compared only as far as it takes to know which comes next.
+    waiting = [(_most(data, mine, one), number, one) for number, one in enumerate(known)]
+    waiting.sort(key=lambda one: one[0], reverse=True)
+    compared: list[tuple[float, int, Tail]] = []
+    for most, number, one in waiting:
+        while compared and -compared[0][0] > most:
+            yield heappop(compared)[2]
+        heappush(compared, (-_shared(tail, one), number, one))
+    while compared:
+        yield heappop(compared)[2]
+
+
+def _most(data: bytes, mine: bytes, known: Tail) -> float:
+    """Return how many bytes of a file with the head `mine`, which begins with `data`, a known one can hold at most."""
+    most = fingerprint.parts_before(known.head, mine)
+    if known.file is not None and most < math.inf:
+        with suppress(ReadError):  # the hashes say what they can
+            return in_common(data, known.file.head())
+    return most
 
 
 def _shared(tail: Tail, known: Tail) -> float:
     try:
-        if intact(known):
-            return common_length(tail, known) or 0
+        if tail.file is not None and known.file is not None and intact(known):
+            return parting(tail.file, known.file, min(tail.file.stat().size, known.file.stat().size))
         if holds(tail, known):
             return known.position
         return extent(tail) if tail.file is not None and early_copy(tail.file, known) else 0
@@ -181,9 +206,8 @@ def met(file: OpenFile, tails: Iterable[Tail]) -> Meeting:
     "part" where it is taken for an early copy of one that is not; "" where it is new.
     """
     data = file.head()
-    known = [one for one in tails if fingerprint.alike(one.head, data)]
-    if len(data) < fingerprint.CERTAIN or not known:
-        return ""
+    mine = fingerprint.beginning(data)
+    known = [one for one in tails if one.head.startswith(mine)] if mine else []
     if any((one.position and file.holds(one.head, one.tail, one.position)) or _begins_open(file, one) for one in known):
         return "all"
     return "part" if any(early_copy(file, one) for one in known) else ""

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exporter.tail.discover import beside
+from exporter.tail.discover import beside, paths_beside
 from exporter.tail.files import ReadError, Vanished
 from exporter.tail.inflate import ContentError, InflatedFile, nothing, open_content
 
@@ -128,16 +128,26 @@ class Neighbours:
                 best = found
         return best
 
-    def written_since(self, log: str, path: str, since: float, wanted: Wanted, now: float) -> Iterator[Found]:
+    def written_since(
+        self, log: str, path: str, since: float, wanted: Wanted, now: float, *, but: Callable[[str], bool]
+    ) -> Iterator[Found]:
         """Open the files that were written since a time, and are `wanted`, in the order of `beside`.
 
-        They are named like generations of `path`, or stand beside it, named like the log's files are.
+        They are named like generations of `path`, or stand beside it, named like the log's files are; those at
+        paths that `but` tells are not looked at.
         Where files were renamed meanwhile they are sought again, and what was found is not `wanted` any more.
         Raises Unreadable at the end where some could not be read, or were renamed again and again.
         """
+
+        def sought(one: str) -> bool:
+            return (generation(one, path) or self._named(log, one, path)) and not but(one)
+
+        there = None if self._rotated.get(log) else paths_beside(path)
+        if there is not None and not any(map(sought, there)):
+            return  # so it is for most of hundreds that appear together: not each is looked at for each of the others
         for _ in range(_SEARCHES):
             for stat in self._beside(log, path, now):
-                if stat.modified >= since and (generation(stat.path, path) or self._named(log, stat.path, path)):
+                if stat.modified >= since and sought(stat.path):
                     found = self._examine(stat, wanted, now, log=log)
                     if found is not None:
                         yield found

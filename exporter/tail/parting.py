@@ -47,9 +47,21 @@ def parting(one: OpenFile, other: OpenFile, end: int) -> int:
             low = middle
         else:
             high = middle
-    mine, theirs = one.read(high - low, low), other.read(high - low, low)
-    differing = (at for at, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b)
-    return low + next(differing, min(len(mine), len(theirs)))
+    return low + in_common(one.read(high - low, low), other.read(high - low, low))
+
+
+def in_common(one: bytes, other: bytes) -> int:
+    """Return how many of their first bytes are the same."""
+    low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:
+        return high
+    while high - low > 1:  # they differ somewhere from `low` on, and before `high`
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def proves_copy(file: OpenFile, shared: int) -> bool:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PATTERNS = (10, 100, 1000)
 SHARES = (0.0, 0.02, 0.1, 0.5, 1.0)
 FILES = (1, 10, 50, 100)
+SMALL = (100, 300, 900)
+SMALL_BYTES = 3000
 CONFIG = 'logs: [{{name: app, paths: ["{log}"]}}]\nevents: {{files: ["{events}"]}}\n'
 EVENTS = """\
 version: 1
@@ -60,6 +62,10 @@ def measure(sizes: Sizes, folder: Path, findings: Findings) -> str:
         ),
         _table("Share of events among the records", "share", _by_share(sizes, folder, findings)),
         _table("Files (same bytes in all, sparse)", "files", _by_files(sizes, folder, findings)),
+        *(
+            _table(f"Small files that {what}", "files", _by_small_files(sizes, folder, findings, alike=alike))
+            for alike, what in ((False, "appear at once"), (True, "appear at once and begin alike"))
+        ),
     ]
     return "\n".join(tables)
 
@@ -145,6 +151,25 @@ def _by_files(sizes: Sizes, folder: Path, findings: Findings) -> list[Row]:
     return rows
 
 
+def _by_small_files(sizes: Sizes, folder: Path, findings: Findings, *, alike: bool) -> list[Row]:
+    """Vary how many files there are to be told from each other; those that begin alike share two thirds."""
+    key = "alike" if alike else "small"
+    rows = []
+    for count in SMALL:
+        logs = folder / "small"
+        logs.mkdir()
+        for number in range(count):
+            one = logs / f"laravel-{number:03}.log"
+            generate("dense", SMALL_BYTES, one, seed=SEED + number)
+            if alike:
+                data = one.read_bytes()
+                first = (logs / "laravel-000.log").read_bytes()
+                one.write_bytes(first[: 1 + first.rfind(b"\n", 0, SMALL_BYTES * 2 // 3)] + data)
+        rows.append(_row(f"{key}.{count}", str(count), 0, _on(f"{logs}/*.log", folder), sizes, findings))
+        shutil.rmtree(logs)
+    return rows
+
+
 def _table(title: str, varied: str, rows: Sequence[Row]) -> str:
     header = (varied, "seconds", "lowest", "highest", "of that start", "MB/s behind the start")
     cells = []
@@ -152,5 +177,5 @@ def _table(title: str, varied: str, rows: Sequence[Row]) -> str:
         one = row.figure
         seconds = [f"{value:.2f}" for value in (one.value, one.low, one.high, row.start)]
         reading = one.value - row.start
-        cells.append((row.label, *seconds, f"{row.megabytes / reading:,.0f}" if reading > 0 else ""))
+        cells.append((row.label, *seconds, f"{row.megabytes / reading:,.0f}" if row.megabytes and reading > 0 else ""))
     return f"**{title}**\n\n{markdown(header, cells)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from exporter.tail import fingerprint
 
 DATA = bytes(range(256)) * 20
@@ -30,13 +32,22 @@ def test_agrees_as_far_as_both_reach() -> None:
     assert not fingerprint.agrees(known, b"x" + DATA[1:300])
 
 
-def test_alike_asks_for_the_first_256_bytes() -> None:
-    """Two files are alike if they share 256 bytes, wherever they part behind them; fewer prove nothing."""
+def test_beginning_is_that_of_256_bytes() -> None:
+    """Two files begin alike if they share 256 bytes, wherever they part behind them; fewer prove nothing."""
     known = fingerprint.head(DATA)
-    assert fingerprint.alike(known, DATA[:256] + b"other" * 1000)
-    assert not fingerprint.alike(known, DATA[:255])
-    assert not fingerprint.alike(known, DATA[:255] + b"other" * 1000)
-    assert not fingerprint.alike(fingerprint.head(DATA[:255]), DATA)
+    assert known.startswith(fingerprint.beginning(DATA[:256] + b"other" * 1000))
+    assert fingerprint.beginning(DATA[:255]) == b""
+    assert not known.startswith(fingerprint.beginning(DATA[:255] + b"other" * 1000))
+    assert not fingerprint.head(DATA[:255]).startswith(fingerprint.beginning(DATA))
+
+
+def test_parts_before() -> None:
+    """Heads tell below which length files part, where they do so within what both hashed."""
+    known = fingerprint.head(DATA)
+    for length, before in ((10, 64), (64, 256), (300, 1024), (1023, 1024), (1024, 4096)):
+        assert fingerprint.parts_before(known, fingerprint.head(DATA[:length] + b"other" * 1000)) == before
+    assert fingerprint.parts_before(known, fingerprint.head(DATA[:1000])) == math.inf
+    assert fingerprint.parts_before(known, known) == math.inf
 
 
 def test_tail_is_what_lies_before_a_position() -> None:

@@ -82,6 +82,35 @@ def test_relatives_are_ordered_by_what_was_read(tmp_path: Path) -> None:
     assert kinship.relatives(fresh, DATA[:280], tails) == [two, one]
 
 
+def test_closest_holds_most(tmp_path: Path) -> None:
+    """Of files that begin alike the one comes first that holds most, of equal ones the first."""
+    fresh = followed(tmp_path / "f", DATA, number=9)
+    known = []
+    for number, shared in enumerate((300, 5000, 700, 5000, 2000)):
+        data = DATA[:shared] + b"y" * (5200 - shared)
+        known.append(followed(tmp_path / str(number), data, read=5100, number=number))
+    known.append(followed(tmp_path / "5", DATA[:4500], read=4400, number=5))
+    assert [one.id for one in kinship.closest(fresh, DATA[:4096], known)] == [1, 3, 5, 4, 2, 0]
+    assert list(kinship.closest(fresh, DATA[:4096], known[:1])) == known[:1]
+    overwritten = known[1]  # what was read of it is no more there, nor in the fresh one
+    (tmp_path / "1").write_bytes(DATA)
+    assert list(kinship.closest(fresh, DATA[:4096], known))[-1] is overwritten
+
+
+def test_closest_may_be_what_cannot_be_read(tmp_path: Path) -> None:
+    """A file that cannot be read comes first, unless it is known to part before another one does."""
+    fresh = followed(tmp_path / "f", DATA, number=9)
+    far, near = (
+        followed(tmp_path / str(shared), DATA[:shared] + b"y" * 5000, read=5000, number=shared)
+        for shared in (3000, 700)
+    )
+    for unreadable, order in ((far, [3000, 700]), (near, [3000, 700])):
+        assert unreadable.file is not None
+        unreadable.file.close()
+        assert [one.id for one in kinship.closest(fresh, DATA[:4096], [near, far])] == order
+        unreadable.file = OpenFile(str(tmp_path / str(unreadable.id)))
+
+
 def test_same_beginning(tmp_path: Path) -> None:
     """A small file may become a copy of one of its log that begins with its bytes, open or not."""
     small, known = followed(tmp_path / "a", DATA[:100]), followed(tmp_path / "b", DATA, read=900, number=2)

@@ -42,7 +42,8 @@ class Place:
 
     def written(self, since: float, *, now: float = 0.0) -> Iterator[str]:
         """Yield the names of the files written since a time."""
-        for stat, file in self.neighbours.written_since("app", self.lost.path, since, lambda *_: True, now):
+        found = self.neighbours.written_since("app", self.lost.path, since, lambda *_: True, now, but=lambda _: False)
+        for stat, file in found:
             file.close()
             yield os.path.relpath(stat.path, self.folder)
 
@@ -105,6 +106,8 @@ def test_written_since(place: Place) -> None:
         os.utime(place.folder / name, (time, time))
     os.utime(place.folder / "a", (0, 0))
     assert list(place.written(100.0)) == ["a.2"]
+    search = place.neighbours.written_since
+    assert not list(search("app", place.lost.path, 100.0, lambda *_: True, 0.0, but=lambda path: path.endswith("2")))
     (place.folder / "a.3").symlink_to("a.3")
     names = place.written(100.0)
     assert next(names) == "a.2"
@@ -131,7 +134,7 @@ def test_renamed_during_the_search(place: Place, times: int) -> None:
             third.reverse()
         return name not in found
 
-    search = place.neighbours.written_since("app", place.lost.path, 100.0, wanted, 0.0)
+    search = place.neighbours.written_since("app", place.lost.path, 100.0, wanted, 0.0, but=lambda _: False)
     with pytest.raises(Unreadable) if times > 1 else nullcontext():
         for _, file in search:
             found.append(file.read(3, 0).decode())
