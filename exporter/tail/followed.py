@@ -20,13 +20,15 @@ class Followed:
 
     Positions belong to files, not to logs: a file whose log was renamed in the configuration goes
     on where it was. `rotated` are the configured logs with their globs for rotated copies, `gone`
-    the ids whose rows the next commit must delete.
+    the ids whose rows the next commit must delete, `left` the times at which files were last seen at
+    paths from which they were moved to others that a glob names.
     """
 
     def __init__(self, tails: Iterable[Tail], rotated: Mapping[str, tuple[str, ...]], report: Report) -> None:
         """Take the files that the checkpoint remembers."""
         self.tails = list(tails)
         self.gone: list[int] = []
+        self.left: dict[str, float] = {}
         self.rotated = rotated
         self._report = report
         self._next = 1 + max((tail.id for tail in self.tails), default=0)
@@ -68,10 +70,12 @@ class Followed:
     def vacant_since(self, tail: Tail, looked: float) -> float:
         """Return when the file that was rotated from the path of `tail` was last seen there.
 
-        Without one that is `looked`, when the path was looked at last, and nothing was there.
+        Without one that is `looked`, when the path was looked at last, and nothing was there; also where it is only
+        known when that file was missed.
         """
-        seen = (other.seen for other in self.tails if other.state in LEFT and other.stems_from(tail))
-        return max(seen, default=looked)
+        seen = [other.seen for other in self.tails if other.state in LEFT and other.stems_from(tail)]
+        seen.append(self.left.pop(tail.path, looked))
+        return max((one for one in seen if one < looked), default=looked)
 
     def holds(self, key: tuple[int, int]) -> bool:
         """Tell whether the file with this device and inode is open here."""

@@ -211,7 +211,10 @@ class Tracker:
         """Take over where a known file was sighted; return False where it is another, which is not known yet."""
         gone = tail.state in {"missing", "unlinked"} and tail.file is None
         aside = tail.state in UNREAD and (stat.path, stat.modified) != (tail.path, tail.modified)
-        if (gone or aside) and not self._same(tail, stat, now):
+        same = self._same(tail, stat, now) if gone or aside else True
+        if same is None:
+            return True
+        if not same:
             self._departed.gone(tail, now)
             return False
         if tail.log != log:
@@ -227,16 +230,20 @@ class Tracker:
         if tail.file is None and not idle:
             self._reopen(tail, stat, now)
         if renamed:
+            self._followed.left[left] = seen
             self._followed.rotation(tail, "renamed")
             self._departed.came_since(tail, left, seen, now)
         return True
 
-    def _same(self, tail: Tail, stat: FileStat, now: float) -> bool:
-        """Tell whether a file that was gone or put aside is what was sighted, not another that has its inode now."""
+    def _same(self, tail: Tail, stat: FileStat, now: float) -> bool | None:
+        """Tell whether a file that was gone or put aside is what was sighted, not another that has its inode now.
+
+        None where that is not to be told at present: it cannot be opened, or was moved since it was sighted.
+        """
         unread = tail.state in UNREAD and not tail.position
         file = self._open(tail.log, stat, now, inflate=not unread)
         if file is None:
-            return True  # not to be told at present
+            return None
         try:
             same = kinship.is_no_text(file.head()) if unread else file.holds(tail.head, tail.tail, tail.position)
         finally:
@@ -249,6 +256,8 @@ class Tracker:
         """Open a known file again, and go on where we were if its content is still the same."""
         tail.file = self._open(tail.log, stat, now, inflate=not tail.fresh or tail.head != b"")
         if tail.file is None or (tail.fresh and not tail.head):
+            if tail.file is not None and self.content.refuse(tail):  # its inode was given to what was compressed since
+                tail.grown = now
             self._begin(tail)
             return
         if not tail.file.holds(tail.head, tail.tail, tail.position) and not self._replaced(tail, tail.file.stat(), now):
