@@ -249,6 +249,8 @@ class World(Oracle):
         one = Body(packed, body.data, list(body.spans), packed=True, copied=body.copied, grown=body.grown)
         # Only content identifies a file on another inode, and there must be some that was read.
         one.known = one.saved = body.saved and any(number in self.shown for number, _ in body.spans)
+        # What was never opened is known by the inode alone that it had.
+        one.left = not body.held and not one.known and (body.forbidden or self.now < body.avoided)
         self.bodies.append(one)
         self.remove(body)
         self._named(packed)
