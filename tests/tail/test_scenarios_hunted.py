@@ -554,3 +554,17 @@ def test_held_while_its_former_content_is_sought(app: Following) -> None:
     app.step_without_a_word_of_changes(seconds=0.0)
     app.compress(which=0)
     app.settle()
+
+
+def test_heir_that_cannot_be_opened_when_it_is_met(app: Following) -> None:
+    """A gzip file in the glob that cannot be opened at first goes on with what is in it, once it can be."""
+    app.begin(wide=True, archived=False, before=False, strange=True)
+    app.settle()
+    app.rename(dated=False)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=10)
+    app.begin_to_compress(which=9, part=0.42)
+    app.end_compressing()
+    app.restart()
+    app.forbid(which=7)
+    app.step(seconds=0.0)
+    app.settle()
