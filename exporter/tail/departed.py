@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from exporter.tail import fingerprint
 from exporter.tail.discover import listing_problem
-from exporter.tail.files import ReadError, look
+from exporter.tail.files import ReadError
 from exporter.tail.follow import UNREAD
 from exporter.tail.neighbours import Unreadable
 from exporter.tail.reconcile import rotation_kind
@@ -60,17 +60,18 @@ class Departed:
         """
         if tail.log not in self._followed.rotated or tail.state == "missing":
             return
-        if tail.state == "copy" and tail.file is None and now - tail.grown <= HOLD:
-            self._reopen_copy(tail, now)
+        left, seen = tail.path, tail.seen
         if tail.file is None and self._is_sought(tail, looked):
             self._reopen(tail, now)
+        if tail.file is None and tail.state == "copy" and now - tail.grown <= HOLD:
+            self._reopen_copy(tail, now)
         if tail.state in UNREAD:
             if not (tail.state == "compressed" and tail.position):
                 self._followed.drop(tail)
         elif tail.state == "active" and self._hidden(tail, now):
             return
         elif tail.file is not None:
-            self._moved(tail, taken, now)
+            self._moved(tail, taken, left, seen, now)
         else:
             self._seek(tail, looked, now)
 
@@ -95,16 +96,18 @@ class Departed:
         return tail.state == "active" or (tail.state in {"rotated", "copy"} and lately)
 
     def _reopen(self, tail: Tail, now: float) -> None:
-        """Open a file again at the place where it was left, if it is there, whatever it holds by now."""
+        """Open a file again where it was left or rotated to, whatever it holds by now."""
         if tail.fresh and not tail.head:
             return  # nothing is known of it but its inode, which may be that of another by now
         with suppress(ReadError):  # it is told by whoever seeks its content
-            stat = look(tail.path)
-            if stat is not None and stat.inode == tail.inode:
+            stat = self._neighbours.itself(tail, now)
+            if stat is not None:
                 self._reopening(tail, stat, now)
+            if stat is not None and tail.file is not None:
+                tail.place(stat, now)
 
     def _reopen_copy(self, copy: Tail, now: float) -> None:
-        """Open a copy again that is out of sight, wherever it was moved: its worker may go on with it."""
+        """Open a copy again wherever it was moved, by whatever name: its worker may go on with it."""
         with suppress(Unreadable):
             found = self._neighbours.copy_of(copy, self._followed.holds, now)
             if found is not None:
@@ -121,8 +124,8 @@ class Departed:
             self._troubles.note(tail.log, directory, cause, now)
         return cause is not None
 
-    def _moved(self, tail: Tail, taken: frozenset[str], now: float) -> None:
-        """Follow a file on that is held open."""
+    def _moved(self, tail: Tail, taken: frozenset[str], left: str, seen: float, now: float) -> None:
+        """Follow a file on that is held open, and was at the path `left` when it was seen last."""
         if tail.file is None:
             return
         stat = tail.file.stat()
@@ -135,7 +138,7 @@ class Departed:
             return
         if tail.state == "active":
             self._followed.rotation(tail, rotation_kind(tail, links, taken))
-            self._content.find_between(tail, tail.seen - _TICK, now, deleted=not links)
+            self._content.find_between(tail, seen - _TICK, now, path=left, deleted=not links)
         if not links and tail.state != "unlinked":
             tail.grown = now  # its silence begins here: what it was before was not looked at lately, perhaps
         state = "rotated" if links else "unlinked"

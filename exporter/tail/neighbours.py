@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporter.tail.discover import beside, paths_beside
-from exporter.tail.files import ReadError, Vanished
+from exporter.tail.files import ReadError, Vanished, look
 from exporter.tail.inflate import ContentError, InflatedFile, nothing, open_content
 
 if TYPE_CHECKING:
@@ -80,6 +80,20 @@ class Neighbours:
             yield
         finally:
             self._troubles.insisting = False
+
+    def itself(self, tail: Tail, now: float) -> FileStat | None:
+        """Return where a file is by its inode: where it was left, else where a generation of it or a log may be.
+
+        Whether it is the file, and what it holds by now, its content tells. Raises ReadError where that cannot be seen.
+        """
+        there = look(tail.path)
+        if there is not None and there.inode == tail.inode:
+            return there
+        for stat in self._beside(tail.log, tail.path, now):
+            named = generation(stat.path, tail.path) or self._named(tail.log, stat.path, tail.path)
+            if named and (stat.device, stat.inode) == tail.key:
+                return stat
+        return None
 
     def copy_of(self, lost: Tail, held: Held, now: float, *, but: Wanted | None = None) -> Found | None:
         """Find the file that holds the content of `lost` up to its position, and open it. Raises Unreadable.
