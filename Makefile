@@ -1,6 +1,8 @@
 # Everything runs in .venv, which is made when first needed and renewed when pyproject.toml changes.
 
 SHELL = /bin/sh
+# Without bytecode each of the some three hundred starts of the exporter in the tests compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
