@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.support.alertrules import FILES, promtool
+from tests.support.alertrules import FILES, document, promtool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,16 +70,16 @@ def run(tmp_path: Path, inputs: Sequence[dict[str, str]], expected: dict[str, li
     ]
     test = {"interval": "15s", "input_series": list(inputs), "promql_expr_test": samples}
     groups = [
-        group["name"] for path in (FILES[-1], *FILES[:-1]) for group in yaml.safe_load(path.read_text())["groups"]
+        group["name"] for path in (FILES[-1], *FILES[:-1]) for group in document(path.read_text("utf-8"))["groups"]
     ]
-    document = {
+    tests = {
         "rule_files": [str(path) for path in FILES],
         "evaluation_interval": "30s",
         "group_eval_order": groups,
         "tests": [test],
     }
     path = tmp_path / "fleet.yml"
-    path.write_text(yaml.safe_dump(document))
+    path.write_text(yaml.safe_dump(tests))
     return promtool("test", "rules", str(path))
 
 

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
-from tests.support.alertrules import FILES, RULES, promtool, shipped
+from tests.support.alertrules import FILES, RULES, document, promtool, shipped
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 TESTS = tuple(sorted((RULES / "tests").glob("*.yml")))
 ALERTS = sorted({rule.name for rule in shipped() if rule.alert})
 KINDS = re.compile(r"^      # (\w+)[^\n]*\n      - alertname: (\w+)$", re.MULTILINE)
+
+
+@cache
+def cases() -> tuple[Mapping[str, Any], ...]:
+    """Return the cases of all tests of alerts."""
+    tests = [one for path in TESTS for one in document(path.read_text("utf-8"))["tests"]]
+    return tuple(case for one in tests for case in one.get("alert_rule_test", ()))
+
+
+@cache
+def kinds() -> Mapping[str, set[str]]:
+    """Return what kinds of cases stand in the comments above each alert's."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for path in TESTS:
+        for kind, alert in KINDS.findall(path.read_text("utf-8")):
+            found[alert].add(kind)
+    return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -36,32 +54,15 @@ def test_the_rules_do_what_their_tests_say(path: Path) -> None:
 @pytest.mark.parametrize("name", ALERTS)
 def test_each_alert_fires_and_keeps_silent(name: str) -> None:
     """For each alert there is a case in which it fires, one in which it is silent, and one at its limit."""
-    fires: defaultdict[str, set[bool]] = defaultdict(set)
-    kinds: defaultdict[str, set[str]] = defaultdict(set)
-    for path in TESTS:
-        text = path.read_text("utf-8")
-        document: Any = yaml.safe_load(text)
-        for one in (case for test in document["tests"] for case in test.get("alert_rule_test", ())):
-            fires[one["alertname"]].add(bool(one["exp_alerts"]))
-        for kind, alert in KINDS.findall(text):
-            kinds[alert].add(kind)
+    fires = {bool(case["exp_alerts"]) for case in cases() if case["alertname"] == name}
     if name == "BookingExporterWatchdog":
-        assert fires[name] == {True}
+        assert fires == {True}
         return
-    assert fires[name] == {True, False}
-    assert "boundary" in kinds[name]
+    assert fires == {True, False}
+    assert "boundary" in kinds()[name]
 
 
 def test_every_expected_alert_states_its_texts() -> None:
     """An expected alert lists all annotations, so that no text can change unseen."""
-    for path in TESTS:
-        document: Any = yaml.safe_load(path.read_text("utf-8"))
-        cases = [case for test in document["tests"] for case in test.get("alert_rule_test", ())]
-        for expected in (one for case in cases for one in case["exp_alerts"]):
-            assert set(expected["exp_annotations"]) == {
-                "summary",
-                "description",
-                "value",
-                "runbook_url",
-                "dashboard_url",
-            }
+    for expected in (one for case in cases() for one in case["exp_alerts"]):
+        assert set(expected["exp_annotations"]) == {"summary", "description", "value", "runbook_url", "dashboard_url"}

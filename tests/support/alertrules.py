@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,15 +46,20 @@ def seconds(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdw])", text))
 
 
+def document(text: str) -> Any:  # noqa: ANN401  (whatever stands there)
+    """Return what a YAML text says, read by libyaml where PyYAML has it: ten times as fast."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe loaders)
+
+
 def rules(text: str, file: str = "") -> list[Rule]:
     """Return the rules of one file's text."""
-    document: Any = yaml.safe_load(text)
-    return [_rule(file, group["name"], one) for group in document["groups"] for one in group["rules"]]
+    return [_rule(file, group["name"], one) for group in document(text)["groups"] for one in group["rules"]]
 
 
-def shipped() -> list[Rule]:
+@cache
+def shipped() -> tuple[Rule, ...]:
     """Return all rules of `rules/`."""
-    return [rule for path in FILES for rule in rules(path.read_text("utf-8"), path.name)]
+    return tuple(rule for path in FILES for rule in rules(path.read_text("utf-8"), path.name))
 
 
 def metrics(of: Iterable[Rule]) -> Metrics:
@@ -68,7 +75,10 @@ def metrics(of: Iterable[Rule]) -> Metrics:
 def promtool(*arguments: str, timeout: float = 120) -> tuple[int, str]:
     """Run promtool and return its exit code and all that it printed."""
     program = need_program("promtool", "prometheus")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=timeout, check=False)
+    environment = os.environ | {"GOGC": "400"}  # a quarter of its time would go into freeing memory that nobody needs
+    done = subprocess.run(
+        [program, *arguments], capture_output=True, text=True, timeout=timeout, check=False, env=environment
+    )
     return done.returncode, done.stdout + done.stderr
 
 
