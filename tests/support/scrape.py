@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 RISING = ("counter", "histogram")
 OURS = ("api_gateway_", "booking_exporter_")
+_FAMILIES = re.compile(r"^(?=# HELP )", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ def parse(text: str) -> Scrape:
     """Parse an exposition in either format; ValueError where it is not valid."""
     if text.rstrip().endswith("# EOF"):
         return _collect(parse_openmetrics(text))  # type: ignore[no-untyped-call]  # the library left it untyped
+    families = [_family(one) for one in _FAMILIES.split(text)]
+    return Scrape(
+        {key: value for one in families for key, value in one.samples.items()},
+        {key: value for one in families for key, value in one.rising.items()},
+    )
+
+
+@lru_cache(4096)
+def _family(text: str) -> Scrape:
+    """Parse one family; most are as they were a moment ago, and the parser takes 15 ms for all of an exposition."""
     return _collect(parse_text(text))
 
 
