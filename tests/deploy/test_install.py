@@ -52,6 +52,7 @@ def newer(wheel: Path, folder: Path, version: str, change: str = "") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_install_upgrade_roll_back_remove(built: Built, tmp_path: Path, logs: Path) -> None:
     """A daemon that runs from the installed path counts on through an upgrade and back; nothing stays but its data."""
     root = tmp_path / "host"
