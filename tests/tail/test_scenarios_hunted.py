@@ -573,6 +573,7 @@ def test_heir_that_cannot_be_opened_when_it_is_met(app: Following) -> None:
 def test_rotated_and_truncated_before_it_was_seen_there(app: Following) -> None:
     """A file that was rotated and truncated while off is held by its inode, so that what comes to it is read."""
     app.begin(wide=False, archived=False, before=True, strange=False)
+    app.step_without_a_word_of_changes(seconds=0.6)
     app.step(seconds=0.6)
     app.write(shapes=ONE * 2, cut=0.35)
     app.rename(dated=False)
