@@ -198,7 +198,11 @@ class Continuity:
 
     def _relate_to(self, tail: Tail, stat: FileStat, known: Tail, now: float, *, others_read: bool) -> bool:
         if known.file is None:
-            kinship.reopen(known)
+            try:
+                kinship.reopen(known)
+            except Unreadable:
+                if self._postpones(tail, now):
+                    raise
         if known.file is None:
             return self._relate_to_released(tail, stat, known)
         if not kinship.intact(known) and self.replaced(known, now, "truncated"):

@@ -148,19 +148,23 @@ def holds(tail: Tail, lost: Tail) -> bool:
 
 
 def reopen(known: Tail) -> None:
-    """Open a file that was closed for its idleness, to compare with it, if it is where and what it was."""
+    """Open a file that was closed for its idleness, to compare with it, if it is where and what it was.
+
+    Raises Unreadable where that cannot be told at present.
+    """
+    file = None
     try:
         file = OpenFile(known.path)
-    except (ReadError, Vanished):
-        return
-    try:
         stat = file.stat()
         if (stat.device, stat.inode) == known.key and file.holds(known.head, known.tail, known.position):
-            known.file = file
-            return
+            known.file, file = file, None
+    except Vanished:
+        pass
     except ReadError:
-        pass  # what cannot be read is not compared
-    file.close()
+        raise Unreadable from None
+    finally:
+        if file is not None:
+            file.close()
 
 
 def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:

@@ -582,3 +582,20 @@ def test_rotated_and_truncated_before_it_was_seen_there(app: Following) -> None:
     app.truncate_an_old_file(which=5)
     app.step_without_a_word_of_changes(seconds=0.02)
     app.settle()
+
+
+def test_copy_of_an_original_that_cannot_be_opened_again(app: Following) -> None:
+    """A copy waits for its original, which cannot be opened after a restart: it does not take its place meanwhile."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE * 2, cut=0.29)
+    app.step_without_a_word_of_changes(seconds=0.2)
+    app.write(shapes=[("message", 90)], cut=0.71)
+    app.copy()
+    app.forbid(which=2)
+    app.rename(dated=True)
+    app.flush()
+    app.compress(which=1)
+    app.restart()
+    app.step_without_a_word_of_changes(seconds=0.0)
+    app.compress(which=3)
+    app.settle()
