@@ -13,7 +13,7 @@ from exporter.tail import fingerprint
 from exporter.tail.discover import listing_problem
 from exporter.tail.files import ReadError
 from exporter.tail.follow import UNREAD
-from exporter.tail.neighbours import Unreadable
+from exporter.tail.neighbours import Unreadable, generation
 from exporter.tail.reconcile import rotation_kind
 
 if TYPE_CHECKING:
@@ -178,6 +178,14 @@ class Departed:
         if found:
             self._followed.drop(tail)
             return
+        if not tail.size and self._may_be_unread(tail):
+            self._followed.drop(tail)
+            return
         if tail.unread or (tail.fresh and tail.certain) or looked - tail.grown < HOLD:
             self._followed.loss(tail, "deleted", self._followed.lost_with(tail))
         tail.state, tail.dirty = "missing", True
+
+    def _may_be_unread(self, tail: Tail) -> bool:
+        """Tell whether a file in which nothing was yet may be a generation that was found and is to be read."""
+        unread = (one.path for one in self._followed.tails if one.fresh and one.log == tail.log)
+        return any(path != tail.path and generation(path, tail.path) for path in unread)

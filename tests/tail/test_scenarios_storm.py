@@ -119,3 +119,22 @@ def test_inode_of_a_missing_file_that_cannot_be_opened_at_once(wide: Stepper, lo
     for _ in range(4):
         wide.step(30)
     assert (wide.created(), wide.losses()) == (30, told)
+
+
+def test_empty_when_the_daemon_was_stopped_and_compressed_since(daemon: Stepper, logs: Path, tmp_path: Path) -> None:
+    """A file in which nothing was is no loss where it is gone and generations came since: it may be one of them."""
+    log = logs / "laravel.log"
+    write(log, records(0, 10), daemon)
+    daemon.settle()
+    log.rename(logs / "laravel.log.1")
+    log.touch()
+    daemon.settle()
+    daemon.stop()
+    daemon.advance(1)
+    log.rename(tmp_path / "away")
+    (logs / "laravel.log.1").rename(logs / "laravel.log.3")
+    write(logs / "laravel.log.2.gz", records(10, 20), daemon)
+    write(log, records(20, 30), daemon)
+    daemon.start()
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
