@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test torture hunt fuzz bench benchdb check deps docs build lock audit machine pictures grafana-import clean
+.PHONY: help run test torture storm hunt fuzz bench benchdb check deps docs build lock audit machine pictures grafana-import clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -90,6 +90,9 @@ hunt: $(VENV)/.dev ## look for sequences of writes, rotations and crashes that a
 
 torture: deps $(VENV)/.dev ## kill the daemon at KILLS moments beside a live writer and compare all counts; takes 20 minutes
 	$(PYTHON) -m tests.torture --kills $(KILLS) --records $(RECORDS) --rotations $(ROTATIONS) --seed $(SEED)
+
+storm: $(VENV)/.dev ## rotate many times a second beside a daemon that is halted and killed, for SECONDS (60), and compare each generation
+	$(PYTHON) -m tests.torture.storm --seconds $(SECONDS) --seed $(SEED)
 
 check: $(VENV)/.dev ## lint, format, types, and whether all generated files are current; changes nothing
 	$(PYTHON) -m ruff check .

@@ -21,11 +21,13 @@ ROOT = Path(__file__).parents[2]
 
 
 class Nursery:
-    """The running server: gives birth to one life after the other."""
+    """The running server: gives birth to one life after the other, with the crash library in each if it is given."""
 
-    def __init__(self, library: Path, plan: Plan) -> None:
+    def __init__(self, library: Path | None = None, plan: Plan | None = None) -> None:
         surroundings = {key: value for key, value in environment().items() if not key.startswith("COVERAGE_")}
-        preload = {"LD_PRELOAD": str(library), VARIABLE: str(plan.path), "PYTHONPATH": str(ROOT)}
+        preload = {"PYTHONPATH": str(ROOT)}
+        if library is not None and plan is not None:
+            preload |= {"LD_PRELOAD": str(library), VARIABLE: str(plan.path)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.torture.server"],
             stdin=subprocess.PIPE,
