@@ -12,11 +12,9 @@ from exporter.catalogue import OWN
 from exporter.records.carry import Carry
 from exporter.tail import fingerprint, kinship
 from exporter.tail.between import Between
-from exporter.tail.discover import beside
-from exporter.tail.files import ReadError
 from exporter.tail.heirs import Heirs
 from exporter.tail.inflate import InflatedFile
-from exporter.tail.neighbours import PATIENCE, Unreadable, generation
+from exporter.tail.neighbours import PATIENCE, Unreadable
 from exporter.tail.parting import proves_copy
 
 if TYPE_CHECKING:
@@ -308,38 +306,6 @@ class Continuity:
     def retry(self, now: float) -> None:
         """Look again for what could not be read when it was sought."""
         self.moved = self._between.retry(now) or self.moved
-
-    def pass_over(self, met: Tail, now: float, listed: dict[tuple[str, str], list[FileStat]]) -> None:
-        """Note the rotated files beside a log that was met for the first time: only what they grow by is read.
-
-        Where it could not be opened until now, they are those that were not written to since it was met.
-        Else one that a worker still writes to would be taken at the next rotation for content that
-        came since, and be counted from its beginning. `listed` holds what was found in the same folder
-        for others of this look: a thousand files in one would each list it anew. Raises ReadError.
-        """
-        place = (met.log, met.path.rpartition("/")[0])
-        if place not in listed:
-            listed[place] = beside(met.path, self._followed.rotated[met.log]).files
-        for stat in listed[place]:
-            if not generation(stat.path, met.path) or self._followed.by_key((stat.device, stat.inode)):
-                continue
-            if met.begun < now and stat.modified >= met.begun - GRAIN:
-                continue
-            file = self._open(met.log, stat, now)
-            if file is None:
-                continue
-            try:
-                known = file.inflated or kinship.begins_like(file, self._followed.tails)
-            except ReadError:
-                file.close()
-                raise
-            if known:
-                file.close()
-                continue
-            found = self._followed.add(met.log, stat, file, now)
-            found.state = "rotated"
-            self.begin_at_end(found, stat.size)
-            found.grown = stat.modified
 
     def inherit(self, lost: Tail, now: float) -> Tail | None:
         """Let the file that now holds the content of `lost` go on at its position, and return it if there is one.

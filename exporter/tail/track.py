@@ -17,6 +17,7 @@ from exporter.tail.continuity import Continuity
 from exporter.tail.departed import HOLD, UNLINKED_QUIET, Departed
 from exporter.tail.discover import discover
 from exporter.tail.files import OpenFile, ReadError, Vanished
+from exporter.tail.first import FirstMeetings
 from exporter.tail.follow import UNREAD
 from exporter.tail.followed import Followed
 from exporter.tail.inflate import nothing, open_content
@@ -80,12 +81,12 @@ class Tracker:
         opening = partial(self._open, inflate=True)
         self.content = Continuity(self._followed, self._neighbours, opening, self._count, warn, remembered.gaps)
         self._departed = Departed(self._followed, self.content, self._neighbours, self._troubles, self._reopen)
+        self._first = FirstMeetings(self._followed, self.content, opening)
         self.directories: set[str] = set()
         self._earlier_boot = set() if remembered.same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
         self._overdue: dict[int, int] = {}
         self._at_end: dict[tuple[int, int], int] = {}
-        self._first: set[int] = set()
         self._looked = max((tail.seen for tail in self.tails), default=math.inf)
         self._unmet = {log.name for log in logs} - remembered.met - {tail.log for tail in self.tails}
 
@@ -158,8 +159,10 @@ class Tracker:
             self._unknown(log, stat, now)
         self._unmet = set()
         # At a later look, what lies beside a new name was written since the last.
-        self._first |= {tail.id for tail in self.tails[present:] if tail.log in first_met}
-        self._pass_over(now)
+        self._first.add(tail for tail in self.tails[present:] if tail.log in first_met)
+        for tail in self._first.ready():
+            with self._guarded(tail, now):
+                self._first.pass_over(tail, now)
         self._looked = now
         self.content.retry(now)
         for tail in [one for one in self.tails if one.fresh]:
@@ -170,14 +173,6 @@ class Tracker:
         closed = {(tail.log, tail.path) for tail in self.tails if tail.file is None and tail.state == "active"}
         self._asleep = frozenset(path for _, path in closed - self._troubles.paths)
         self._troubles.end(now)
-
-    def _pass_over(self, now: float) -> None:
-        """Pass over what lay beside the files of a log that is met for the first time, once they are open."""
-        listed: dict[tuple[str, str], list[FileStat]] = {}
-        for tail in [one for one in self.tails if one.id in self._first and one.file is not None]:
-            self._first.discard(tail.id)
-            with self._guarded(tail, now):
-                self.content.pass_over(tail, now, listed)
 
     def _strangers(self, known: Iterable[tuple[str, FileStat, Tail]], now: float) -> list[tuple[str, FileStat]]:
         """Take over where known files were sighted; return those that are others: they may hold what is missed."""

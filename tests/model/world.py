@@ -217,6 +217,7 @@ class World(Oracle):
         if place is None:
             raise AssertionError("has no name")
         packed = place.with_name(place.name + ".gz")
+        packed.unlink(missing_ok=True)
         packed.write_bytes(gzip.compress(body.data, mtime=0))
         self._packed(body, place, packed)
 
