@@ -86,6 +86,14 @@ class Departed:
         tail.state, tail.size, tail.seen = "missing", tail.position, now
         tail.vacate()  # its inode may be another's by now
 
+    def displaced(self, tail: Tail, now: float) -> None:
+        """Give up the inode of a file that was gone or put aside: it is another's by now. Raises ReadError."""
+        tail.vacate()
+        if tail.state == "unlinked":
+            self._seek_unlinked(tail, now)
+        else:
+            self.gone(tail, now)
+
     def came_since(self, tail: Tail, path: str, seen: float, now: float) -> None:
         """Read what came to a place since a file was seen there, also the file itself, truncated and written anew."""
         self._content.find_between(tail, seen - _TICK, now, path=path)
@@ -158,13 +166,17 @@ class Departed:
             self.came_since(tail, tail.path, tail.seen, now)  # it is none where it was truncated
             self._followed.drop(tail)
         elif tail.state == "unlinked":
-            with suppress(Unreadable):
-                if self._content.inherit(tail, now):
-                    self._followed.drop(tail)
-                else:
-                    self.gone(tail, now)
+            self._seek_unlinked(tail, now)
         elif self._is_sought(tail, looked):
             self._seek_rotated(tail, looked, now)
+
+    def _seek_unlinked(self, tail: Tail, now: float) -> None:
+        """Look for a copy of a file that only our descriptor held."""
+        with suppress(Unreadable):
+            if self._content.inherit(tail, now):
+                self._followed.drop(tail)
+            else:
+                self.gone(tail, now)
 
     def _seek_rotated(self, tail: Tail, looked: float, now: float) -> None:
         """Look for a file that was rotated while nobody held it, and read its rest there."""

@@ -210,7 +210,7 @@ class Tracker:
         if same is None:
             return True
         if not same:
-            self._departed.gone(tail, now)
+            self._departed.displaced(tail, now)
             return False
         if tail.log != log:
             tail.log, tail.dirty = log, True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import resource
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from exporter.tail.files import RESERVED
@@ -138,3 +139,24 @@ def test_empty_when_the_daemon_was_stopped_and_compressed_since(daemon: Stepper,
     daemon.start()
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (30, {})
+
+
+def test_inode_of_an_unlinked_file_given_to_the_next(daemon: Stepper, logs: Path) -> None:
+    """What an unlinked file held that was not read is read in its gzip file, though a new log has its inode."""
+    log = logs / "laravel.log"
+    write(log, records(0, 10), daemon)
+    daemon.settle()
+    write(logs / "laravel.log.2.gz", records(0, 20), daemon)
+    write(log, records(0, 20), daemon)
+    log.unlink()
+    daemon.advance(5)
+    write(logs / "laravel-2.log", records(20, 30), daemon)
+    daemon.refresh()
+    daemon.stop()
+    daemon.advance(5)
+    write(log, records(30, 40), daemon)
+    with closing(sqlite3.connect(daemon.path)) as state, state:  # as file systems do that give inodes away at once
+        state.execute("UPDATE files SET inode = ? WHERE state = 'unlinked'", (log.stat().st_ino,))
+    daemon.start()
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (40, {})
