@@ -6,6 +6,7 @@ positions and is counted in the same transaction with them.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from exporter.catalogue import OWN
@@ -327,7 +328,22 @@ class Continuity:
         if heir is None:
             return kinship.counted(lost, self._followed.tails)
         self._continue(heir, lost)
+        self._pass_over_shared(heir, lost)
         return heir
+
+    def _pass_over_shared(self, heir: Tail, lost: Tail) -> None:
+        """Begin an heir where it parts from a file that holds more of the same, and counts it in its own right."""
+        if heir.file is None or not heir.position:
+            return
+        shared = heir.position
+        for known in kinship.relatives(heir, heir.file.head(), self._followed.tails):
+            if known is not lost:
+                with suppress(Unreadable):
+                    if known.file is None:
+                        kinship.reopen(known)
+                    shared = max(shared, kinship.common_length(heir, known) or 0)
+        if shared > heir.position:
+            self._part(heir, heir.file.stat(), shared)
 
     def finished(self, tail: Tail) -> bool:
         """Tell whether nothing more can come of a file that was compressed away."""

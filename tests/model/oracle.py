@@ -62,6 +62,7 @@ class Oracle:
         self.destroyed = False
         self.doubtful = False
         self.shown: set[int] = set()
+        self._first = True
         self._active: Path | None = None
         self._active_saved: Path | None = None
 
@@ -113,6 +114,10 @@ class Oracle:
     def looked(self, shown: set[int], *, committed: bool) -> None:
         """Take note that the daemon looked at everything, and of what it has published since."""
         self.published(shown)
+        if self._first and len(self.bodies) > 1 and any(body.forbidden for body in self.bodies):
+            for body in self.bodies:
+                self.excused.update(number for number, _ in body.spans)  # it cannot be told from what lies beside it
+        self._first = False
         self.doubtful = self.doubtful or self._part_in_one_second()
         for body in self.bodies:
             self._left(body)

@@ -599,3 +599,17 @@ def test_copy_of_an_original_that_cannot_be_opened_again(app: Following) -> None
     app.step_without_a_word_of_changes(seconds=0.0)
     app.compress(which=3)
     app.settle()
+
+
+def test_heir_that_is_a_copy_of_another_file(app: Following) -> None:
+    """Of two files that parted, one is gone and the other half compressed: that is read as neither's rest."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.step(seconds=0.2)
+    app.replace(longer=True)
+    app.write(shapes=ONE, cut=None)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=11)
+    app.deploy()
+    app.step(seconds=0.6)
+    app.begin_to_compress(which=6, part=0.58)
+    app.crash()
+    app.settle()
