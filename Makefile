@@ -65,9 +65,11 @@ else
 		$(if $(TIMEZONE),--timezone '$(TIMEZONE)')
 endif
 
-test: deps $(VENV)/.dev $(VENV)/.schema ## everything that must hold: make check, then all tests with branch coverage
-	@# mypy keeps one processor busy; meanwhile another compiles the tests, which else each worker does for itself
-	@$(PYTHON) -m pytest --collect-only -qq >/dev/null 2>&1 & $(MAKE) --no-print-directory check && wait
+test: deps $(VENV)/.dev ## everything that must hold: make check, then all tests with branch coverage
+	@# mypy keeps one processor busy. Meanwhile another compiles the tests, which else each worker does for itself, and
+	@# fetches what one test needs.
+	@{ $(PYTHON) -m pytest --collect-only -qq >/dev/null 2>&1; $(MAKE) --silent --no-print-directory $(VENV)/.schema; } & \
+		$(MAKE) --no-print-directory check && wait
 	@# one worker more than there are processors: a third of the tests' time is waiting for other programs
 	$(PYTHON) -m pytest -n $$(($$(nproc) + 1)) --dist worksteal --cov --cov-report=term
 
