@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +35,27 @@ To trace them for branch coverage would triple what they take, and some compare 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow tests: one that begins last keeps one worker busy when the others have nothing left."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Leave the tests of UNTRACED out of the coverage: 95 % must be reached without them.
 
-    Slow tests begin first: one that begins last keeps one worker busy when the others have nothing left.
+    The marker `no_cover` does not: in a worker of pytest-xdist, pytest-cov starts two collectors, and while it pauses
+    one the other goes on.
     """
-    folder = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(folder).parts[0] in UNTRACED:
-            item.add_marker("no_cover")
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    if item.path.relative_to(Path(__file__).parent).parts[0] not in UNTRACED:
+        return (yield)
+    here, threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(here)
+        threading.settrace(threads)
 
 
 def pytest_collection_finish() -> None:
