@@ -109,7 +109,7 @@ class Neighbours:
                 return found
             if not self._moved:
                 break
-        if self._failed:
+        if self._failed or self._moved:
             raise Unreadable
         return None
 

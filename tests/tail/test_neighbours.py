@@ -116,6 +116,28 @@ def test_written_since(place: Place) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 1000])
+def test_copy_renamed_during_the_search(place: Place, times: int) -> None:
+    """A copy that moves up by one after it was listed is sought anew; if again and again, it is not told to be lost."""
+    (place.folder / "a").unlink()
+    here, there, moves = place.folder / "a.1", place.folder / "a.2", times
+    here.write_bytes(DATA)
+
+    def held(_: tuple[int, int]) -> bool:
+        nonlocal here, there, moves
+        if moves:
+            moves -= 1
+            here.rename(there)
+            here, there = there, here
+        return False
+
+    with pytest.raises(Unreadable) if times > 1 else nullcontext():
+        found = place.neighbours.copy_of(place.lost, held, 0.0)
+        assert found is not None
+        found[1].close()
+        assert found[0].path == str(here)
+
+
+@pytest.mark.parametrize("times", [1, 1000])
 def test_renamed_during_the_search(place: Place, times: int) -> None:
     """A generation that moves up by one while another is looked at is sought anew; if again and again, that is told."""
     names = ["a.1", "a.2", "a.3"]
