@@ -204,7 +204,9 @@ class Continuity:
                     raise
         if known.file is None:
             return self._relate_to_released(tail, stat, known)
-        if not kinship.intact(known) and self.replaced(known, now, "truncated"):
+        if not kinship.intact(known):
+            if not self.replaced(known, now, "truncated"):
+                raise Unreadable  # what it held is sought in what cannot be read, and may be in this one
             # Truncated, and not looked at since: its copy takes its place before it is read as new.
             data = tail.file.head() if tail.file is not None else b""
             found = not tail.fresh and tail.state != "copy"

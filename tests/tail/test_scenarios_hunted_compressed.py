@@ -217,3 +217,22 @@ def test_heir_that_is_a_copy_of_another_file(app: Following) -> None:
     app.begin_to_compress(which=6, part=0.58)
     app.crash()
     app.settle()
+
+
+def test_copy_of_what_was_truncated_into_something_unreadable(app: Following) -> None:
+    """A copy is not read as new while what it may be a copy of was truncated, and is sought in what cannot be read."""
+    app.begin(wide=True, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.copy()
+    app.copy()
+    app.step_without_a_word_of_changes(seconds=0.2)
+    app.compress(which=10)
+    app.compress(which=10)
+    app.write(shapes=ONE, cut=None)
+    app.forbid(which=4)
+    app.step_without_a_word_of_changes(seconds=0.02)
+    app.truncate()
+    app.step(seconds=0.6)
+    app.crash()
+    app.step_without_a_word_of_changes(seconds=0.0)
+    app.settle()
