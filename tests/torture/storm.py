@@ -106,6 +106,7 @@ class Storm:
             "paths": [f"{logs}/laravel*" + ("" if weather.wide else ".log")],
             "rotated": [f"{folder}/archive/*"] if weather.habits.away else [],
             "timezone": "UTC",
+            "quiet_after": "60s",  # a worker may take a second for the other half of a record
         }
         config = {"logs": [log], "events": {"builtin": False, "files": [str(folder / "events.yaml")]}}
         (folder / "config.yaml").write_text(json.dumps(config))
