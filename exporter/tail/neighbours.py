@@ -7,6 +7,7 @@ declares nothing lost for a while.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -31,6 +32,10 @@ _SEARCHES: Final = 10
 """How often a file is sought again, where files were renamed during the search."""
 _DIGITS: Final = 4
 """The number of a generation has at most so many; more are a date, as other logs have it in their names."""
+_GENERATION: Final = re.compile(r"[.-]\d+$")
+"""How a generation's name ends: `app.log.1`, `app.log-20251006`."""
+_INNER_GENERATION: Final = re.compile(rf"\.\d{{1,{_DIGITS}}}(?=\.[^.]+$)")
+"""What stands before the extension of one: `app.1.log`, by logrotate's `extension`."""
 PATIENCE: Final = 60.0
 """For how many seconds what cannot be read, and may be what is sought, is tried before a loss is declared."""
 
@@ -90,7 +95,7 @@ class Neighbours:
         if there is not None and there.inode == tail.inode:
             return there
         for stat in self._beside(tail.log, tail.path, now):
-            named = generation(stat.path, tail.path) or self._named(tail.log, stat.path, tail.path)
+            named = _ungenerated(stat.path) == _ungenerated(tail.path) or self._named(tail.log, stat.path, tail.path)
             if named and (stat.device, stat.inode) == tail.key:
                 return stat
         return None
@@ -227,6 +232,13 @@ def generation(one: str, path: str) -> bool:
         return False
     number, dot, rest = name[len(stem) + 1 :].partition(".")
     return number.isdecimal() and len(number) <= _DIGITS and rest.startswith(extension)
+
+
+def _ungenerated(path: str) -> str:
+    """Return the name that a path's last part had before it was rotated, as far as it can be told from its name."""
+    name = path.rpartition("/")[2].removesuffix(".gz")
+    rotated = _GENERATION.sub("", name)
+    return rotated if rotated != name else _INNER_GENERATION.sub("", name)
 
 
 def _like(stat: FileStat, tail: Tail) -> bool:

@@ -181,10 +181,10 @@ class Following(RuleBasedStateMachine):
         plain = [body for body in self.others() if not body.packed]
         self.world.pack(plain[which % len(plain)])
 
-    @precondition(lambda self: any(not body.packed for body in self.others()))
+    @precondition(lambda self: any(not body.packed and not body.forbidden for body in self.others()))
     @rule(which=WHICH, part=PART)
     def begin_to_compress(self, which: int, part: float) -> None:
-        plain = [body for body in self.others() if not body.packed]
+        plain = [body for body in self.others() if not body.packed and not body.forbidden]
         self.world.begin_packing(plain[which % len(plain)], part)
 
     @precondition(lambda self: bool(self.world.packing))
@@ -217,7 +217,8 @@ class Following(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def forbid(self, which: int) -> None:
-        there = [body for body in self.world.bodies if body.place is not None]
+        packing = [one.body for one in self.world.packing]
+        there = [body for body in self.world.bodies if body.place is not None and body not in packing]
         if there:
             self.world.forbid(there[which % len(there)])
 

@@ -182,3 +182,26 @@ def test_generation(name: str, *, expected: bool) -> None:
     """A generation has a number or more behind the log's name, or a number before its ending."""
     assert generation(f"/old/{name}", "/logs/app.log") is expected
     assert not generation(f"/old/{name}", "/logs/other")
+
+
+@pytest.mark.parametrize(
+    ("left", "now", "found"),
+    [
+        ("laravel.log", "laravel.log", True),
+        ("laravel.log", "laravel.log.1", True),
+        ("laravel.log.1", "laravel.log.2", True),
+        ("laravel.log.2", "laravel.log.3.gz", True),
+        ("laravel.log.1", "laravel.log-20251006", True),
+        ("laravel.1.log", "laravel.12.log", True),
+        ("laravel.log", "x/laravel.log.1", True),
+        ("laravel.log", "notes.txt", False),
+        ("laravel.log.1", "calcom.log.1", False),
+    ],
+)
+def test_itself(place: Place, left: str, now: str, *, found: bool) -> None:
+    """A file is found by its inode, whatever it holds, where it was left or by the name of a generation."""
+    file = followed(place.folder / left, DATA, read=900)
+    (place.folder / left).write_bytes(b"other")
+    (place.folder / left).rename(place.folder / now)
+    stat = place.neighbours.itself(file, 0.0)
+    assert (stat is not None and stat.path.endswith(now)) is found

@@ -417,3 +417,18 @@ def test_copy_of_an_original_that_cannot_be_opened_again(app: Following) -> None
     app.step_without_a_word_of_changes(seconds=0.0)
     app.compress(which=3)
     app.settle()
+
+
+def test_rotated_again_after_it_was_truncated(app: Following) -> None:
+    """A generation that was truncated and numbered anew while off is found by its inode, and read."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.settle()
+    app.rename(dated=False)
+    app.restart()
+    app.settle()
+    app.crash()
+    app.truncate_an_old_file(which=9)
+    app.write(shapes=ONE, cut=None)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=1)
+    app.rename(dated=False)
+    app.settle()
