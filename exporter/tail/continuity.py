@@ -174,7 +174,7 @@ class Continuity:
                 return False
             tail.fresh = False
             tail.state = _apart(tail)
-        if unread and not tail.fresh and tail.state == "active":
+        if unread and not tail.fresh and tail.state in {"active", "copy"}:
             # It may have been copied and truncated before it was read for the first time.
             self.find_between(tail, tail.begun - GRAIN, now)
         if tail.state == "copy":

@@ -136,7 +136,7 @@ class Neighbours:
             if not same and not certain:
                 continue
             failed = self._failed
-            found = self._examine(stat, holds_more, now, log=lost.log if same or _like(stat, lost) else None)
+            found = self._examine(stat, holds_more, now, log=lost.log if same or self._like(stat, lost) else None)
             if same and found is not None:
                 return found
             if same and self._failed and not failed:
@@ -176,8 +176,14 @@ class Neighbours:
             raise Unreadable
 
     def _named(self, log: str, one: str, path: str) -> bool:
-        folder, _, name = one.rpartition("/")
+        """Tell whether a path beside another is named as the log's globs say, compressed or not."""
+        folder, _, name = one.removesuffix(".gz").rpartition("/")
         return folder == path.rpartition("/")[0] and any(fnmatchcase(name, names) for names in self._names.get(log, ()))
+
+    def _like(self, stat: FileStat, lost: Tail) -> bool:
+        """Tell whether a file is named like a generation of another, or as globs say: others are not ours to read."""
+        elsewhere = Path(stat.path).parent != Path(lost.path).parent  # where only `rotated` leads
+        return elsewhere or generation(stat.path, lost.path) or self._named(lost.log, stat.path, lost.path)
 
     def _beside(self, log: str, path: str, now: float) -> list[FileStat]:
         self._failed = self._moved = False
@@ -239,8 +245,3 @@ def _ungenerated(path: str) -> str:
     name = path.rpartition("/")[2].removesuffix(".gz")
     rotated = _GENERATION.sub("", name)
     return rotated if rotated != name else _INNER_GENERATION.sub("", name)
-
-
-def _like(stat: FileStat, tail: Tail) -> bool:
-    """Tell whether a file is named like a generation of `tail`, or by a glob for copies."""
-    return generation(stat.path, tail.path) or Path(stat.path).parent != Path(tail.path).parent

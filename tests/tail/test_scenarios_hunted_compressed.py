@@ -236,3 +236,29 @@ def test_copy_of_what_was_truncated_into_something_unreadable(app: Following) ->
     app.crash()
     app.step_without_a_word_of_changes(seconds=0.0)
     app.settle()
+
+
+def test_dated_gzip_file_that_cannot_be_read_at_first(app: Following) -> None:
+    """A compressed daily file that cannot be read may be what is missed, though it is no generation of it."""
+    app.begin(wide=False, archived=False, before=True, strange=False)
+    app.step_without_a_word_of_changes(seconds=0.0)
+    app.write(shapes=ONE, cut=None)
+    app.rename(dated=True)
+    app.restart()
+    app.compress(which=1)
+    app.forbid(which=2)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.settle()
+
+
+def test_compressed_generation_behind_a_log_that_was_copied(app: Following) -> None:
+    """A generation that came unseen is sought also where what stands at the log's place counts in a copy of it."""
+    app.begin(wide=True, archived=False, before=False, strange=True)
+    app.delete(grow=True)
+    app.settle()
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.copy()
+    app.compress(which=10)
+    app.settle()
