@@ -265,6 +265,7 @@ class Continuity:
         A copy's bytes were counted in its original: nothing is lost with them. Nothing is changed,
         and False returned, while what may be the copy cannot be read. Raises ReadError.
         """
+        inflated = tail.file is not None and tail.file.inflated
         if tail.state == "copy":
             # What it grew by was its own: where it stands at a log's place, that may be in a copy of it by now.
             self.find_between(tail, tail.grown - GRAIN, now)
@@ -280,6 +281,8 @@ class Continuity:
             # Whatever was copied and truncated in turn came after its copy, or before it where nothing was read yet.
             since = tail.begun if tail.fresh else tail.grown
             since = since - GRAIN if tail.fresh or heir is None else heir.modified
+            if inflated:
+                tail.close()  # what it holds may be what is sought
             self.find_between(tail, since, now, told=heir is None)
             if heir is None:  # how much was lost shows once it is known what of it was copied before
                 self._followed.loss(tail, cause, self._followed.lost_with(tail))
@@ -287,7 +290,7 @@ class Continuity:
         tail.size = 0
         tail.grown = tail.begun = now
         tail.since = None
-        if tail.file is not None and tail.file.inflated:  # another gzip file, or the same being made anew
+        if inflated:  # another gzip file, or the same being made anew
             tail.state = "compressed"
             self._put_aside(tail, 0)
         self.moved = True

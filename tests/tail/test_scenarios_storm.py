@@ -160,3 +160,24 @@ def test_inode_of_an_unlinked_file_given_to_the_next(daemon: Stepper, logs: Path
     daemon.start()
     daemon.settle()
     assert (daemon.created(), daemon.losses()) == (40, {})
+
+
+def test_gzip_file_on_the_inode_of_a_rotated_one(daemon: Stepper, logs: Path) -> None:
+    """A compressed generation that came while off is read, though it has the inode of one that was read before."""
+    log = logs / "laravel.log"
+    write(log, records(0, 10), daemon)
+    daemon.settle()
+    log.rename(logs / "laravel.log.1")
+    daemon.settle()
+    daemon.stop()
+    daemon.advance(1)
+    write(logs / "laravel.log.3.gz", records(0, 10), daemon)
+    daemon.advance(1)
+    (logs / "laravel.log.1").rename(logs / "laravel.log.2.gz")
+    write(logs / "laravel.log.2.gz", records(10, 20), daemon)
+    daemon.advance(5)
+    daemon.start()
+    daemon.settle()
+    write(log, records(20, 30), daemon)
+    daemon.settle()
+    assert (daemon.created(), daemon.losses()) == (30, {})
