@@ -163,13 +163,13 @@ class Tracker:
         for tail in self._first.ready():
             with self._guarded(tail, now):
                 self._first.pass_over(tail, now)
-        self._looked = now
+        before, self._looked = min(self._looked, now), now
         self.content.retry(now)
         for tail in [one for one in self.tails if one.fresh]:
             # Before anything is read: what a copy shares with its original is found while that is where both part.
             with self._guarded(tail, now):
                 self.content.compare(tail, now)
-        self._forget(now)
+        self._forget(before, now)
         closed = {(tail.log, tail.path) for tail in self.tails if tail.file is None and tail.state == "active"}
         self._asleep = frozenset(path for _, path in closed - self._troubles.paths)
         self._troubles.end(now)
@@ -316,17 +316,19 @@ class Tracker:
         if end:
             self.content.begin_at_end(tail, end)
 
-    def _forget(self, now: float) -> None:
-        """Let go of files that are finished."""
+    def _forget(self, before: float, now: float) -> None:
+        """Let go of files that are finished; what is gone is known once more if nobody looked for long `before`."""
         self._overdue = {tail.id: self._overdue[tail.id] for tail in self.tails if tail.id in self._overdue}
         for tail in list(self.tails):
-            idle = now - max(tail.grown, tail.seen)
+            lately = max(tail.grown, tail.seen)
+            idle = now - lately
+            gone = tail.state == "missing" and not tail.inode
             done = (tail.judged and not tail.unread) or self._overdue.get(tail.id, 0) == SPARED
             if tail.state == "unlinked" and idle > UNLINKED_QUIET and done:
                 self._departed.gone(tail, now)
             elif tail.state == "unlinked" and idle > UNLINKED_QUIET:
                 self._overdue[tail.id] = 1 + self._overdue.get(tail.id, 0)
-            elif idle > (HOLD if tail.state == "missing" and not tail.inode else FORGET):
+            elif idle > FORGET or (gone and before - lately > HOLD):
                 self._followed.drop(tail)
             elif self.content.finished(tail):  # its row stays: what it holds is not to be counted again
                 tail.state, tail.dirty = "compressed", True

@@ -180,6 +180,7 @@ class World(Oracle):
         lost, body.spans, body.data = body.spans, [], b""
         begun = {number for number, _ in lost[:1]}
         copied = any(begun <= {number for number, _ in other.spans} for other in self.bodies)
+        copied = copied or any(one.body is body for one in self.packing)
         gone = self.lose(lost)
         if body.held and body.saved and begun <= self.shown and not copied:
             self.noticed |= dict.fromkeys(gone, body)

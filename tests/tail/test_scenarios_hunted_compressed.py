@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.model.test_machine import Following
 
 ONE = [("context", 300)]
+DAYS = 50 * 3600.0
 
 
 def append(path: Path, data: bytes) -> None:
@@ -261,4 +262,17 @@ def test_compressed_generation_behind_a_log_that_was_copied(app: Following) -> N
     app.write(shapes=ONE, cut=None)
     app.copy()
     app.compress(which=10)
+    app.settle()
+
+
+def test_early_copy_that_is_met_after_days_without_a_look(app: Following) -> None:
+    """What is gone is known until all was looked at once more, however long that took: an early copy adds nothing."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=[("plain", 5000)], cut=None)
+    app.step(seconds=0.2)
+    app.copytruncate(dated=True)
+    app.begin_to_compress(which=3, part=0.07)
+    app.truncate_an_old_file(which=9)
+    app.step_without_a_word_of_changes(seconds=0.02)
+    app.advance(seconds=DAYS)
     app.settle()
