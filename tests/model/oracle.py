@@ -28,11 +28,12 @@ SURE = 256
 class Body:
     """One inode: where it is named, what it holds, and whether the daemon has it open.
 
-    `spans` are the complete records in it (number, end); `piece` what is still to be written of a
-    record that was begun. `known` once the daemon looked while it was in sight.
+    `born` is the folder in which it was written first, `spans` are the complete records in it (number, end); `piece`
+    what is still to be written of a record that was begun. `known` once the daemon looked while it was in sight.
     """
 
     place: Path | None
+    born: Path
     data: bytes = b""
     spans: list[tuple[int, int]] = field(default_factory=list)
     piece: tuple[int, bytes] | None = None
@@ -135,7 +136,7 @@ class Oracle:
         in_sight = self.sighted(body) and not body.packed
         if in_sight:
             body.left = False
-        elif body.place is not None and not body.known and not self._traceable(body.place):
+        elif body.place is not None and not body.known and not self._traceable(body, body.place):
             body.left = True
             self._excuse(body.spans)
 
@@ -176,9 +177,10 @@ class Oracle:
         for body in self.bodies:
             body.saved = body.known
 
-    def _traceable(self, place: Path) -> bool:
-        """Tell whether what was never in sight is beside a log that was there at the look before."""
-        near = place.parent in {self._active, self.archive} and self._active is not None
+    def _traceable(self, body: Body, place: Path) -> bool:
+        """Tell whether what was never in sight was rotated from a log that was there at the look before, or is now."""
+        archived = place.parent == self.archive and body.born in {self._active, self.folder}
+        near = self._active is not None and (place.parent == self._active or archived)
         return near and place.name.startswith("laravel.log")
 
     def published(self, shown: set[int]) -> None:

@@ -55,7 +55,7 @@ class World(Oracle):
         """Return what is at the log's place, opened by a worker; it is created if need be."""
         body = self.body
         if body is None:
-            body = Body(self.log)
+            body = Body(self.log, self.folder)
             self.bodies.append(body)
             self.log.touch()
             self._named(self.log)
@@ -164,7 +164,7 @@ class World(Oracle):
     def copy(self, body: Body, place: Path) -> Body:
         """Copy a file, as `cp` does."""
         place.write_bytes(body.data)
-        one = Body(place, body.data, list(body.spans), copied=True, grown=self.now)
+        one = Body(place, body.born, body.data, list(body.spans), copied=True, grown=self.now)
         self.bodies.append(one)
         self._touch(place)
         self._named(place)
@@ -202,7 +202,7 @@ class World(Oracle):
             self.flush(body)
             fresh = self.copy(body, place)
         else:
-            fresh = Body(place)
+            fresh = Body(place, self.folder)
             self.bodies.append(fresh)
             place.touch()
         self.workers[fresh] = os.open(place, os.O_WRONLY | os.O_APPEND)
@@ -248,7 +248,7 @@ class World(Oracle):
     def _packed(self, body: Body, place: Path, packed: Path) -> None:
         when = place.stat().st_mtime
         os.utime(packed, (when, when))
-        one = Body(packed, body.data, list(body.spans), packed=True, copied=body.copied, grown=body.grown)
+        one = Body(packed, body.born, body.data, list(body.spans), packed=True, copied=body.copied, grown=body.grown)
         # Only content identifies a file on another inode, and there must be some that was read.
         one.known = one.saved = body.saved and any(number in self.shown for number, _ in body.spans)
         # What was never opened is known by the inode alone that it had.
