@@ -76,6 +76,7 @@ class Between:
         if tail.log in self._followed.rotated and (stirred(path, since) or self._followed.rotated[tail.log]):
             gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told, deleted))
             gap.deleted = gap.deleted or deleted
+            gap.since = min(gap.since, since)
             return self._fill(gap, now)
         return False
 
@@ -109,8 +110,10 @@ class Between:
         """Follow what came and went, and add it to what was `found`; what is in `met` was read elsewhere."""
         unseen = self._unseen(gap, met, now)
 
+        unopened = {tail.path for tail in self._followed.tails if tail.unopened}
+
         def passed(path: str) -> bool:
-            return not gap.deleted and self._by_itself(path, gap)
+            return path in unopened or (not gap.deleted and self._by_itself(path, gap))
 
         for stat, file in self._neighbours.written_since(gap.tail.log, gap.path, gap.since, unseen, now, but=passed):
             self._followed.take_up((stat.device, stat.inode))
@@ -128,7 +131,7 @@ class Between:
     def _elsewhere(self, tail: Tail, now: float) -> bool:
         """Tell whether a file beside holds what a deleted one held: it was compressed, and has its time still."""
         with suppress(Unreadable):
-            found = self._neighbours.copy_of(tail, lambda _: False, now)
+            found = self._neighbours.copy_of(tail, frozenset(), now)
             if found is not None:
                 found[1].close()
                 return True
@@ -173,6 +176,8 @@ class Between:
         for other in self._followed.tails:
             if other is but or other.key != (stat.device, stat.inode) or (other.file is None and other.state in _GONE):
                 continue
+            if other.unopened:
+                return True
             if other.state in UNREAD and not other.position:
                 return not (file.inflated and since <= other.grown <= now)  # not after now: by a clock set back since
             if other.file is not None or file.holds(other.head, other.tail, other.position):

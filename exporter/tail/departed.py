@@ -60,16 +60,17 @@ class Departed:
         """
         if tail.log not in self._followed.rotated or tail.state == "missing":
             return
+        if tail.state == "active" and tail.path not in taken and self._hidden(tail, now):
+            return
         left, seen = tail.path, tail.seen
-        if tail.file is None and self._is_sought(tail, looked):
-            self._reopen(tail, now)
+        if tail.file is None and self._is_sought(tail, looked) and self._reopen(tail, now):
+            self._wait(tail, left, seen, now)
+            return
         if tail.file is None and tail.state == "copy" and now - tail.grown <= HOLD:
             self._reopen_copy(tail, now)
         if tail.state in UNREAD:
             if not (tail.state == "compressed" and tail.position):
                 self._followed.drop(tail)
-        elif tail.state == "active" and self._hidden(tail, now):
-            return
         elif tail.file is not None:
             self._moved(tail, taken, left, seen, now)
         else:
@@ -100,24 +101,40 @@ class Departed:
 
     def _is_sought(self, tail: Tail, looked: float) -> bool:
         """Tell whether there may be something to read in a file that nobody holds open."""
-        lately = tail.unread > 0 or not tail.judged or looked - tail.grown <= HOLD
+        lately = tail.unopened or tail.unread > 0 or not tail.judged or looked - tail.grown <= HOLD
         return tail.state == "active" or (tail.state in {"rotated", "copy"} and lately)
 
-    def _reopen(self, tail: Tail, now: float) -> None:
-        """Open a file again where it was left or rotated to, whatever it holds by now."""
-        if tail.fresh and not tail.head:
-            return  # nothing is known of it but its inode, which may be that of another by now
-        with suppress(ReadError):  # it is told by whoever seeks its content
+    def _reopen(self, tail: Tail, now: float) -> bool:
+        """Open a file again where it was left or rotated to; return whether it is there and cannot be opened now.
+
+        What it holds by now shows when it is open. Of one that was never opened only the inode is known: where
+        that cannot be looked for, it may be there.
+        """
+        if tail.fresh and not tail.head and not tail.unopened:
+            return False  # an empty file's inode may be another's by now: only its content can tell
+        try:
             stat = self._neighbours.itself(tail, now)
-            if stat is not None:
-                self._reopening(tail, stat, now)
-            if stat is not None and tail.file is not None:
-                tail.place(stat, now)
+        except (ReadError, Unreadable):
+            return tail.unopened
+        if stat is None:
+            return False
+        self._reopening(tail, stat, now)
+        if tail.file is None and (tail.log, stat.path) not in self._troubles.paths:
+            return False  # it is gone again
+        tail.place(stat, now)
+        return tail.file is None
+
+    def _wait(self, tail: Tail, left: str, seen: float, now: float) -> None:
+        """Note where a file is that was at the path `left`, and cannot be opened at present."""
+        if tail.state == "active":
+            tail.state, tail.dirty = "rotated", True
+            self._followed.rotation(tail, "renamed")
+            self.came_since(tail, left, seen, now)
 
     def _reopen_copy(self, copy: Tail, now: float) -> None:
         """Open a copy again wherever it was moved, by whatever name: its worker may go on with it."""
         with suppress(Unreadable):
-            found = self._neighbours.copy_of(copy, self._followed.holds, now)
+            found = self._neighbours.copy_of(copy, self._followed.held(), now)
             if found is not None:
                 stat, copy.file = found
                 copy.place(stat, now)
@@ -167,8 +184,19 @@ class Departed:
             self._followed.drop(tail)
         elif tail.state == "unlinked":
             self._seek_unlinked(tail, now)
+        elif tail.unopened:
+            self._lose_unopened(tail, now)
         elif self._is_sought(tail, looked):
             self._seek_rotated(tail, looked, now)
+
+    def _lose_unopened(self, tail: Tail, now: float) -> None:
+        """Give up a file that was never opened and is not there any more."""
+        if tail.state == "active":
+            self._followed.rotation(tail, "deleted")
+        self.came_since(tail, tail.path, tail.seen, now)
+        if tail.size > tail.position:
+            self._followed.loss(tail, "deleted", self._followed.lost_with(tail))
+        self._followed.drop(tail)
 
     def _seek_unlinked(self, tail: Tail, now: float) -> None:
         """Look for a copy of a file that only our descriptor held."""

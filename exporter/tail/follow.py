@@ -25,6 +25,8 @@ UNREAD: Final[frozenset[State]] = frozenset({"refused", "compressed"})
 """States of files that are none of ours to read; they are not held open."""
 
 
+UNOPENED: Final = b"unopened"
+"""Stands for the hash of the bytes before the position in a file that could not be opened yet, which no bytes have."""
 LEFT: Final[frozenset[State]] = frozenset({"rotated", "unlinked", "missing"})
 """States of files that have left the place at which a glob named them."""
 
@@ -115,9 +117,15 @@ class Tail:
         return self.device, self.inode
 
     @property
+    def unopened(self) -> bool:
+        """Whether only its inode is known, since it could not be opened yet; it is read from its position on."""
+        return self.tail == UNOPENED
+
+    @property
     def unread(self) -> int:
         """Bytes known to be there and not evaluated."""
-        return 0 if self.state in UNREAD or self.state == "copy" else max(0, self.size - self.position)
+        known = self.state not in UNREAD and self.state != "copy" and not self.unopened
+        return max(0, self.size - self.position) if known else 0
 
     @property
     def certain(self) -> bool:
@@ -132,6 +140,14 @@ class Tail:
     def stems_from(self, other: Tail) -> bool:
         """Tell by its name whether this file may have been at the path of `other` before it was rotated."""
         return self is not other and self.log == other.log and self.path.startswith(other.path)
+
+    def remain_unopened(self, stat: FileStat, end: int) -> None:
+        """Note that a file could not be opened yet, and is to be read from `end` on once it can be."""
+        self.tail = UNOPENED
+        self.position = self.start = end
+        self.size = stat.size
+        self.fresh = end == 0
+        self.dirty = True
 
     def place(self, stat: FileStat, now: float) -> None:
         """Take over what a sighting says."""

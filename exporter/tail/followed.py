@@ -77,12 +77,14 @@ class Followed:
         seen.append(self.left.pop(tail.path, looked))
         return max((one for one in seen if one < looked), default=looked)
 
-    def holds(self, key: tuple[int, int]) -> bool:
-        """Tell whether the file with this device and inode is open here."""
-        return any(tail.key == key and tail.file is not None for tail in self.tails)
+    def held(self) -> frozenset[tuple[int, int]]:
+        """Return the devices and inodes of the files that are open here."""
+        return frozenset(tail.key for tail in self.tails if tail.file is not None)
 
     def lost_with(self, tail: Tail) -> int:
         """Return how many unread bytes are lost for certain with a file: none if it may have been a copy of another."""
+        if tail.unopened:
+            return 0
         alike = (other.head.startswith(tail.head) or tail.head.startswith(other.head) for other in self._others(tail))
         return 0 if tail.fresh and any(alike) else tail.unread
 

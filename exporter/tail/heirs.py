@@ -64,7 +64,7 @@ class Heirs:
             )
 
         try:
-            return self._neighbours.copy_of(lost, self._followed.holds, now, but=counted), None
+            return self._neighbours.copy_of(lost, self._followed.held(), now, but=counted), None
         except Unreadable as error:
             if error.there:
                 raise

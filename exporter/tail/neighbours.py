@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Found = tuple[FileStat, OpenFile]
     Wanted = Callable[[FileStat, OpenFile], bool]
-    Held = Callable[[tuple[int, int]], bool]
+    Held = frozenset[tuple[int, int]]
 
 _SEARCHES: Final = 10
 """How often a file is sought again, where files were renamed during the search."""
@@ -89,7 +89,8 @@ class Neighbours:
     def itself(self, tail: Tail, now: float) -> FileStat | None:
         """Return where a file is by its inode: where it was left, else where a generation of it or a log may be.
 
-        Whether it is the file, and what it holds by now, its content tells. Raises ReadError where that cannot be seen.
+        Whether it is the file, and what it holds by now, its content tells. Raises Unreadable or ReadError where it
+        cannot be looked at.
         """
         there = look(tail.path)
         if there is not None and there.inode == tail.inode:
@@ -98,6 +99,8 @@ class Neighbours:
             named = _ungenerated(stat.path) == _ungenerated(tail.path) or self._named(tail.log, stat.path, tail.path)
             if named and (stat.device, stat.inode) == tail.key:
                 return stat
+        if self._failed:
+            raise Unreadable
         return None
 
     def copy_of(self, lost: Tail, held: Held, now: float, *, but: Wanted | None = None) -> Found | None:
@@ -129,7 +132,7 @@ class Neighbours:
             )
 
         certain = lost.certain and lost.state != "copy"
-        candidates = [stat for stat in self._beside(lost.log, lost.path, now) if not held((stat.device, stat.inode))]
+        candidates = [stat for stat in self._beside(lost.log, lost.path, now) if (stat.device, stat.inode) not in held]
         candidates.sort(key=lambda stat: ((stat.device, stat.inode) != lost.key, stat.path.endswith(".gz")))
         for stat in candidates:
             same = (stat.device, stat.inode) == lost.key

@@ -86,7 +86,6 @@ class Tracker:
         self._earlier_boot = set() if remembered.same_boot else {tail.id for tail in self.tails}
         self._asleep: frozenset[str] = frozenset()
         self._overdue: dict[int, int] = {}
-        self._at_end: dict[tuple[int, int], int] = {}
         self._looked = max((tail.seen for tail in self.tails), default=math.inf)
         self._unmet = {log.name for log in logs} - remembered.met - {tail.log for tail in self.tails}
 
@@ -128,8 +127,10 @@ class Tracker:
 
     @property
     def unreadable(self) -> AbstractSet[tuple[str, str]]:
-        """The logs and paths that cannot be read at present."""
-        return self._troubles.paths
+        """The logs and paths that cannot be read at present, without rotated files, for which no log waits."""
+        paths = self._troubles.paths
+        rotated = {(tail.log, tail.path) for tail in self.tails if tail.unopened and tail.state == "rotated"}
+        return paths - rotated if paths else paths
 
     @property
     def asleep(self) -> frozenset[str]:
@@ -150,13 +151,11 @@ class Tracker:
         unknown = pairing.unknown + self._strangers(pairing.known, now)
         for tail in pairing.unsighted:
             with self._guarded(tail, now):
-                if any(tail is one for one in self.tails):  # else another took its place just now
+                if tail.state != "missing" and any(tail is one for one in self.tails):  # else another took its place
                     self._departed.look(tail, taken, self._looked, now)
         present = len(self.tails)
         for log, stat in unknown:
-            if log in at_end:
-                self._at_end[stat.device, stat.inode] = stat.size
-            self._unknown(log, stat, now)
+            self._unknown(log, stat, now, end=stat.size if log in at_end else 0)
         self._unmet = set()
         # At a later look, what lies beside a new name was written since the last.
         self._first.add(tail for tail in self.tails[present:] if tail.log in first_met)
@@ -221,6 +220,8 @@ class Tracker:
             tail.state, tail.dirty = "active", True
         if tail.state in UNREAD:
             return True
+        if tail.unopened:
+            tail.size = stat.size
         idle = stat.size == tail.position and stat.modified == tail.modified and now - tail.grown > HOLD
         if tail.file is None and not idle:
             self._reopen(tail, stat, now)
@@ -249,17 +250,29 @@ class Tracker:
 
     def _reopen(self, tail: Tail, stat: FileStat, now: float) -> None:
         """Open a known file again, and go on where we were if its content is still the same."""
-        tail.file = self._open(tail.log, stat, now, inflate=not tail.fresh or tail.head != b"")
-        if tail.file is None or (tail.fresh and not tail.head):
-            if tail.file is not None and self.content.refuse(tail):  # its inode was given to what was compressed since
-                tail.grown = now
-            self._begin(tail)
+        if tail.unopened or (tail.fresh and not tail.head):
+            self._open_first(tail, stat, now)
+            return
+        tail.file = self._open(tail.log, stat, now, inflate=True)
+        if tail.file is None:
             return
         if not tail.file.holds(tail.head, tail.tail, tail.position) and not self._replaced(tail, tail.file.stat(), now):
             return
         self._earlier_boot.discard(tail.id)
         if not tail.fresh:
             tail.grow(tail.file.stat(), now)
+
+    def _open_first(self, tail: Tail, stat: FileStat, now: float) -> None:
+        """Open a file of which only the inode is known."""
+        tail.file = self._open(tail.log, stat, now, inflate=False)
+        if tail.unopened and tail.file is not None:
+            tail.tail, tail.size = b"", 0
+            tail.dirty = True
+            if tail.position:
+                self.content.begin_at_end(tail, tail.position)
+        # At once: what is missed may be sought in a gzip file, which no open file is; its inode may be given to one.
+        if tail.fresh and self.content.refuse(tail):
+            tail.grown = now
 
     def _replaced(self, tail: Tail, stat: FileStat, now: float) -> bool:
         """Deal with a file that was opened again and is not what it was; return whether it is to be read on."""
@@ -292,7 +305,8 @@ class Tracker:
         self._troubles.solved(log, stat.path)
         return file
 
-    def _unknown(self, log: str, stat: FileStat, now: float) -> None:
+    def _unknown(self, log: str, stat: FileStat, now: float, *, end: int) -> None:
+        """Follow a file that is not known yet, from `end` on; one that cannot be opened is known by its inode."""
         key = (stat.device, stat.inode)
         known = self._followed.by_key(key)
         if known is not None:  # found beside a rotated file just now
@@ -304,17 +318,14 @@ class Tracker:
         file = self._open(log, stat, now, inflate=False)
         if file is None and (log, stat.path) not in self._troubles.paths:
             return  # it is gone again
-        tail = self._followed.add(log, stat, file, now)  # also one that cannot be opened yet: it is known by its inode
+        tail = self._followed.add(log, stat, file, now)
         looked = now if log in self._unmet else min(now, self._looked)  # with no file known nothing came unseen
         tail.begun = self._followed.vacant_since(tail, looked)
-        with self._guarded(tail, now):
-            self._begin(tail)
-
-    def _begin(self, tail: Tail) -> None:
-        """Begin a file, once it is open, at the end that it had when it was found, if it is to be read from there."""
-        end = self._at_end.pop(tail.key, 0) if tail.file is not None else 0
-        if end:
-            self.content.begin_at_end(tail, end)
+        if file is None:
+            tail.remain_unopened(stat, end)
+        elif end:
+            with self._guarded(tail, now):
+                self.content.begin_at_end(tail, end)
 
     def _forget(self, before: float, now: float) -> None:
         """Let go of files that are finished; what is gone is known once more if nobody looked for long `before`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 from exporter.tail.trouble import LONGEST
@@ -115,9 +115,8 @@ class Oracle:
     def looked(self, shown: set[int], *, committed: bool) -> None:
         """Take note that the daemon looked at everything, and of what it has published since."""
         self.published(shown)
-        if self._first and len(self.bodies) > 1 and any(body.forbidden for body in self.bodies):
-            for body in self.bodies:
-                self.excused.update(number for number, _ in body.spans)  # it cannot be told from what lies beside it
+        if self._first:
+            self._excuse_history()
         self._first = False
         self.doubtful = self.doubtful or self._part_in_one_second()
         for body in self.bodies:
@@ -130,6 +129,13 @@ class Oracle:
                 body.copied = False
         if committed:
             self.save()
+
+    def _excuse_history(self) -> None:
+        """Excuse what stood at the first look both in a file that could not be opened and in another beside it."""
+        numbers = {body: {number for number, _ in body.spans} for body in self.bodies}
+        for body, other in permutations(self.bodies, 2):
+            if body.forbidden and numbers[body] & numbers[other]:
+                self.excused |= numbers[body] | numbers[other]
 
     def _left(self, body: Body) -> None:
         """Take note of what is out of sight, and was not known before, or came into sight again."""

@@ -215,6 +215,11 @@ class Following(RuleBasedStateMachine):
 
     # administrators
 
+    def lately(self) -> bool:
+        """Tell whether nothing was forbidden before for so long that the daemon may give up soon what it waits for."""
+        return self.world.forbidden is None or self.world.now - self.world.forbidden < PATIENCE / 2
+
+    @precondition(lately)
     @rule(which=WHICH)
     def forbid(self, which: int) -> None:
         packing = [one.body for one in self.world.packing]
@@ -231,6 +236,8 @@ class Following(RuleBasedStateMachine):
         begun = self.world.forbidden
         if begun is not None and self.world.now + seconds - begun > PATIENCE / 2:
             self.world.allow_all()
+        if begun is not None and self.world.now - max(begun, self.world.allowed) > 2 * LONGEST:
+            self.world.forbidden = None  # all was tried again since
 
     # the daemon
 
@@ -281,7 +288,7 @@ class Following(RuleBasedStateMachine):
 
     def end(self) -> None:
         self.world.ended()
-        if self.world.forbidden is not None:
+        if any(body.forbidden or self.world.now < body.avoided for body in self.world.bodies):
             self.world.noticed.clear()  # what waits to be sought for a minute is not told of after a restart
 
     @rule(failing=st.booleans())

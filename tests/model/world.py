@@ -42,6 +42,7 @@ class World(Oracle):
         self.strangers: set[int] = set()
         self.packing: list[Packing] = []
         self.forbidden: float | None = None
+        self.allowed = 0.0
         self.releases = 0
         self._serial = 0
         self._writes = 0
@@ -124,6 +125,7 @@ class World(Oracle):
         """Let a file be opened again."""
         if body.forbidden and body.place is not None:
             body.place.chmod(0o644)
+            self.allowed = self.now
         body.forbidden = False
 
     def allow_all(self) -> None:
@@ -218,7 +220,7 @@ class World(Oracle):
         if place is None:
             raise AssertionError("has no name")
         packed = place.with_name(place.name + ".gz")
-        packed.unlink(missing_ok=True)
+        self._make_room(packed)
         packed.write_bytes(gzip.compress(body.data, mtime=0))
         self._packed(body, place, packed)
 
@@ -229,7 +231,7 @@ class World(Oracle):
             raise AssertionError("has no name")
         packing = Packing(body, place, place.with_name(place.name + ".gz"), b"", zlib.compressobj(wbits=31))
         packing.data = body.data[: round(len(body.data) * part)]
-        packing.packed.unlink(missing_ok=True)
+        self._make_room(packing.packed)
         packing.packed.write_bytes(packing.press.compress(packing.data) + packing.press.flush(zlib.Z_SYNC_FLUSH))
         self.packing = [*(one for one in self.packing if one.packed != packing.packed), packing]
         self._touch(packing.packed)
@@ -244,6 +246,13 @@ class World(Oracle):
                 with one.packed.open("ab") as file:
                     file.write(one.press.compress(one.body.data[len(one.data) :]) + one.press.flush())
                 self._packed(one.body, one.place, one.packed)
+
+    def _make_room(self, packed: Path) -> None:
+        there = self.at(packed)
+        if there is None:
+            packed.unlink(missing_ok=True)
+        else:
+            self.remove(there)
 
     def _packed(self, body: Body, place: Path, packed: Path) -> None:
         when = place.stat().st_mtime

@@ -34,7 +34,7 @@ class Place:
 
     def found(self, *, held: bool = True, now: float = 0.0) -> str | None:
         """Return the name of the file that is found, which is closed again."""
-        found = self.neighbours.copy_of(self.lost, lambda key: held and key == self.lost.key, now)
+        found = self.neighbours.copy_of(self.lost, frozenset({self.lost.key} if held else ()), now)
         if found is None:
             return None
         found[1].close()
@@ -122,16 +122,19 @@ def test_copy_renamed_during_the_search(place: Place, times: int) -> None:
     here, there, moves = place.folder / "a.1", place.folder / "a.2", times
     here.write_bytes(DATA)
 
-    def held(_: tuple[int, int]) -> bool:
-        nonlocal here, there, moves
-        if moves:
-            moves -= 1
-            here.rename(there)
-            here, there = there, here
-        return False
+    class Held(frozenset[tuple[int, int]]):
+        """No file is held; each question whether one is gives the copy another name."""
+
+        def __contains__(self, _: object) -> bool:
+            nonlocal here, there, moves
+            if moves:
+                moves -= 1
+                here.rename(there)
+                here, there = there, here
+            return False
 
     with pytest.raises(Unreadable) if times > 1 else nullcontext():
-        found = place.neighbours.copy_of(place.lost, held, 0.0)
+        found = place.neighbours.copy_of(place.lost, Held(), 0.0)
         assert found is not None
         found[1].close()
         assert found[0].path == str(here)

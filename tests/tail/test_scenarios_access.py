@@ -107,7 +107,7 @@ def test_permission_lost_and_restored(tmp_path: Path, logs: Path) -> None:
         "opened again|18.0|True|True|True|{}|{}",
         "folder closed|18.0|False|True|True|{}|{}",
         "folder opened|21.0|True|True|True|{}|{}",
-        "renamed|21.0|False|True|True|{}|{}",
+        "renamed|21.0|False|True|True|{}|{'renamed': 1.0}",
         "renamed, opened|22.0|False|True|True|{}|{'renamed': 1.0}",
     ]
 

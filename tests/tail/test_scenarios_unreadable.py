@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.config.schema import LogSettings
 from exporter.tail.neighbours import PATIENCE
 from tests.support.stepper import Stepper, record, records
 from tests.tail.test_track import break_descriptor
@@ -251,23 +252,61 @@ def test_log_that_cannot_be_read_until_it_is_rotated(app: Following, *, off: boo
     app.rename(dated=False)
     app.write(shapes=ONE, cut=None)
     app.step(seconds=0.6)
-    assert (app.shown(), app.daemon.health().logs["app"].up, app.daemon.health().logs["app"].lag_bytes) == (
-        {2},
-        False,
-        0,
-    )
+    health, shown = app.daemon.health().logs["app"], {"active": 1, "rotated": 1, "unreadable": 0}
+    assert (app.shown(), health.up, health.lag_bytes, health.files) == ({2}, True, 0, shown)
     app.settle()
-    assert (app.shown(), app.daemon.health().logs["app"].up, app.daemon.losses()) == ({0, 1, 2}, True, {})
+    assert (app.shown(), app.daemon.losses()) == ({0, 1, 2}, {})
 
 
-def test_log_that_could_never_be_read(app: Following) -> None:
-    """A log that is gone before it could be opened is a possible loss, of which no bytes are known."""
+def test_log_that_cannot_be_read_beside_another(app: Following) -> None:
+    """That holds too where the new file at its place cannot be opened either."""
     app.begin(wide=False, archived=False, before=True, strange=False)
     app.forbid(which=0)
+    app.step(seconds=0.6)
+    app.rename(dated=False)
+    app.write(shapes=ONE, cut=None)
+    app.forbid(which=1)
+    app.step(seconds=0.6)
+    app.world.allow(app.world.bodies[0])
+    for _ in range(4):
+        app.step(seconds=6.0)
+    assert (app.shown(), app.daemon.health().logs["app"].up) == ({0, 1}, False)
+    app.settle()
+    assert (app.shown(), app.daemon.losses()) == ({0, 1, 2}, {})
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["alone", "beside an empty one"])
+def test_log_that_could_never_be_read_is_told(app: Following, *, empty: bool) -> None:
+    """A log that is gone before it could be opened is a possible loss, whatever lies beside it."""
+    app.begin(wide=True, archived=False, before=True, strange=False)
+    app.forbid(which=0)
+    if empty:
+        (app.world.folder / "laravel.log.1").touch()
     app.step(seconds=0.6)
     app.delete(grow=False)
     app.settle()
     assert (app.shown(), app.daemon.losses()) == (set(), {"possible_losses_total{app,deleted}": 1})
+
+
+@pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
+def test_added_log_that_cannot_be_read_at_first(app: Following, *, off: bool) -> None:
+    """A log added to a state begins at the end that it had then, however late it can be opened."""
+    app.begin(wide=False, archived=False, before=True, strange=False)
+    app.settle()
+    daemon, other = app.daemon, app.world.folder / "other.log"
+    daemon.stop()
+    append(other, records(100, 150))
+    other.chmod(0)
+    daemon.start(daemon.logs[0], LogSettings("other", (str(other),)))
+    daemon.settle()
+    if off:
+        daemon.crash()
+        daemon.settle()
+    other.chmod(0o644)
+    append(other, records(150, 152))
+    for _ in range(4):
+        daemon.step(30)
+    assert (daemon.counters()["log_records_total{info}"], daemon.losses()) == (2 + 2, {})
 
 
 def test_another_file_at_the_place_of_one_that_cannot_be_read(app: Following) -> None:
