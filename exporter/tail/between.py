@@ -15,6 +15,7 @@ from exporter.tail.files import ReadError
 from exporter.tail.follow import UNREAD
 from exporter.tail.gap import Gap, dump, load
 from exporter.tail.neighbours import PATIENCE, Unreadable, generation
+from exporter.tail.trouble import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,6 +44,8 @@ class Between:
         self.sighted: frozenset[str] = frozenset()
         self.patient = True
         self._gaps = load(gaps, followed.tails)
+        looked = max((tail.seen for tail in followed.tails), default=0.0)
+        self._stale = [gap for gap in self._gaps.values() if gap.begun + PATIENCE + LONGEST < looked]
         self._followed = followed
         self._neighbours = neighbours
 
@@ -81,7 +84,16 @@ class Between:
         return False
 
     def retry(self, now: float) -> bool:
-        """Look again for what could not be read when it was sought; return whether there was any."""
+        """Look again for what could not be read when it was sought; return whether there was any.
+
+        A gap that outlasted all patience was not looked after by an older version that ran meanwhile. What came since
+        then may have been counted by that, and be known no more: it is not sought.
+        """
+        for gap in self._stale:
+            del self._gaps[gap.path]
+            if not gap.told:
+                self._followed.loss(gap.tail, "deleted", 0)
+        self._stale.clear()
         found = [self._fill(gap, now) for gap in list(self._gaps.values())]
         return any(found)
 

@@ -214,21 +214,46 @@ class Continuity:
         common = kinship.common_length(tail, known)
         if common is None or common < tail.position:
             return False
-        if common < stat.size and known.file.stat().size == common:
-            # It holds all of the known one and more: it goes on with the record that is open there.
-            if known.position == common:
-                self._exchange(tail, known)
-            return known.position == common or (others_read and self._part(tail, stat, common))
-        return self._part(tail, stat, common)
+        self._relate_to_intact(tail, stat, known, common, others_read=others_read)
+        return True
 
-    def _part(self, tail: Tail, stat: FileStat, common: int) -> bool:
-        """Read a file from where it parts from its original on, if it does; always true. Raises ReadError."""
+    def _relate_to_intact(self, tail: Tail, stat: FileStat, known: Tail, common: int, *, others_read: bool) -> None:
+        """Begin a file that shares its first `common` bytes with one that is open and holds what was read of it."""
+        whole = known.file is not None and known.file.stat().size == common
+        if common == stat.size:
+            self._part(tail, stat, common)
+        elif whole and known.position == common:
+            # It holds all of the known one and more: it goes on with the record that is open there.
+            self._exchange(tail, known)
+        elif whole and not others_read:
+            pass  # it waits until that is read, and for no other
+        elif not whole and tail.fresh and known.position < common:
+            self._share_out(tail, stat, known, common)
+        else:
+            self._part(tail, stat, common)
+
+    def _share_out(self, tail: Tail, stat: FileStat, known: Tail, common: int) -> None:
+        """Read on here what two files share that is not read yet, and pass over it in the other.
+
+        Both places are committed together. If the other were read on, it might be gone before this one's is known, or
+        the other way round: a crash would leave what they share to none, or to both. Raises ReadError.
+        """
+        own = kinship.common_length(known, tail) or common
+        self._doubt(tail, stat, common)
+        tail.continue_from(known)
+        tail.state = _apart(tail)
+        self.begin_at(known, own)
+
+    def _doubt(self, tail: Tail, stat: FileStat, common: int) -> None:
+        """Tell a possible loss where two files that part may both have been written alike in one second."""
         if common < stat.size and tail.file is not None and not proves_copy(tail.file, common):
-            # Or both were written alike in one second: then what this one began with is not counted.
-            self._followed.loss(tail, "replaced", 0)
+            self._followed.loss(tail, "replaced", 0)  # then what this one began with is not counted
+
+    def _part(self, tail: Tail, stat: FileStat, common: int) -> None:
+        """Read a file from where it parts from its original on, if it does. Raises ReadError."""
+        self._doubt(tail, stat, common)
         self.begin_at(tail, common)
         tail.state = "copy" if common == stat.size else _apart(tail)
-        return True
 
     def _relate_to_released(self, tail: Tail, stat: FileStat, known: Tail) -> bool:
         if kinship.holds(tail, known):

@@ -77,6 +77,10 @@ class Followed:
         seen.append(self.left.pop(tail.path, looked))
         return max((one for one in seen if one < looked), default=looked)
 
+    def forget_left(self, before: float) -> None:
+        """Forget the places that were left before the last look but one: they were seen to be vacant since."""
+        self.left = {path: seen for path, seen in self.left.items() if seen >= before}
+
     def held(self) -> frozenset[tuple[int, int]]:
         """Return the devices and inodes of the files that are open here."""
         return frozenset(tail.key for tail in self.tails if tail.file is not None)

@@ -55,9 +55,10 @@ class Heirs:
     def _beside(self, lost: Tail, now: float) -> tuple[Found | None, Unreadable | None]:
         def counted(stat: FileStat, file: OpenFile) -> bool:
             """Tell whether it is followed in its own right, though not open; its content decides, not its inode."""
-            return any(
+            key = (stat.device, stat.inode)
+            return kinship.goes_on_with_another(file, key, lost, self._followed.tails) or any(
                 other is not lost
-                and other.key == (stat.device, stat.inode)
+                and other.key == key
                 and _in_its_own_right(other, lost, file)
                 and file.holds(other.head, other.tail, other.position)
                 for other in self._followed.tails

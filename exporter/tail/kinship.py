@@ -19,7 +19,7 @@ from exporter.tail.neighbours import Unreadable
 from exporter.tail.parting import in_common, own_part, parting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from exporter.tail.follow import Tail
 
@@ -167,7 +167,26 @@ def reopen(known: Tail) -> None:
             file.close()
 
 
-def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
+def goes_on_with_another(file: OpenFile, key: tuple[int, int], lost: Tail, tails: Iterable[Tail]) -> bool:
+    """Tell whether an open file with this key holds what was read of another that is not open, and of which more was.
+
+    Two files that parted may both be gone: what is left is the heir of the one that it shares most with.
+    Raises ReadError.
+    """
+    return any(
+        other is not lost
+        and other.file is None
+        and other.key != key
+        and other.state != "copy"
+        and other.position > lost.position
+        and other.certain
+        and fingerprint.parts_before(other.head, lost.head) > fingerprint.CERTAIN
+        and file.holds(other.head, other.tail, other.position)
+        for other in tails
+    )
+
+
+def find_heir(lost: Tail, tails: Sequence[Tail]) -> Tail | None:
     """Find the known file, not read yet, that holds the content of `lost` up to its position, and most of all.
 
     Raises Unreadable where none is found, and one cannot be read at present.
@@ -177,7 +196,8 @@ def find_heir(lost: Tail, tails: Iterable[Tail]) -> Tail | None:
     for other in tails if lost.certain else ():
         if other is not lost and other.file is not None and (other.fresh or other.state == "copy"):
             try:
-                if lost.found_in(other.file) and (best is None or extent(other) > extent(best)):
+                more = lost.found_in(other.file) and (best is None or extent(other) > extent(best))
+                if more and not goes_on_with_another(other.file, other.key, lost, tails):
                     best = other
             except ReadError:
                 failed = True

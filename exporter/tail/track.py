@@ -169,6 +169,7 @@ class Tracker:
             with self._guarded(tail, now):
                 self.content.compare(tail, now)
         self._forget(before, now)
+        self._followed.forget_left(before)
         closed = {(tail.log, tail.path) for tail in self.tails if tail.file is None and tail.state == "active"}
         self._asleep = frozenset(path for _, path in closed - self._troubles.paths)
         self._troubles.end(now)

@@ -327,14 +327,14 @@ class Following(RuleBasedStateMachine):
         assert losses or not unseen, unseen
 
     def teardown(self) -> None:
-        if hasattr(self, "daemon"):
-            try:
-                if not self.broken:
-                    self.settle()
-            finally:
+        try:
+            if hasattr(self, "daemon") and not self.broken:
+                self.settle()
+        finally:
+            if hasattr(self, "daemon"):
                 self.daemon.__exit__()
                 self.world.close()
-        shutil.rmtree(self.root)
+            shutil.rmtree(self.root)
 
 
 TestFollowing = Following.TestCase

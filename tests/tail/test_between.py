@@ -10,7 +10,8 @@ import pytest
 from exporter.tail.between import Between
 from exporter.tail.files import OpenFile, look
 from exporter.tail.followed import Followed
-from exporter.tail.neighbours import Neighbours
+from exporter.tail.gap import Gap, dump
+from exporter.tail.neighbours import PATIENCE, Neighbours
 from exporter.tail.trouble import Troubles
 from tests.support.stepper import records
 
@@ -105,3 +106,18 @@ def test_rotated_behind_what_was_deleted(place: Place, name: str, *, told: bool)
     place.write(name, records(20, 30), 1)
     assert place.between.find(place.log, LOOKED, LOOKED + 2, deleted=True)
     assert ("booking_exporter_possible_losses_total deleted" in place.counted) is told
+
+
+@pytest.mark.parametrize(("age", "sought"), [(100.0, True), (2 * PATIENCE + 100.0, False)])
+def test_gap_that_an_older_version_did_not_look_after(place: Place, age: float, *, sought: bool) -> None:
+    """A gap that outlasted all patience before the last look is a possible loss, told once, and is not sought."""
+    gap = Gap(place.log, place.log.path, LOOKED - 10 * age, LOOKED - age, told=False, deleted=False)
+    place.write("app.log.1", records(20, 30), -5 * age)
+    neighbours = Neighbours({"app": ()}, Troubles(lambda *_: None, lambda *_: None), GLOBS)
+    place.between = Between(place.followed, neighbours, dump([gap]))
+    assert place.between.retry(LOOKED + 5) is sought
+    assert ("booking_exporter_possible_losses_total deleted" in place.counted) is not sought
+    assert place.between.gaps == ""
+    place.counted.clear()
+    place.between.retry(LOOKED + 10)
+    assert place.counted == []

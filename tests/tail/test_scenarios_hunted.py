@@ -432,3 +432,32 @@ def test_rotated_again_after_it_was_truncated(app: Following) -> None:
     app.write_to_an_old_file(shapes=ONE, cut=None, which=1)
     app.rename(dated=False)
     app.settle()
+
+
+def test_replaced_by_a_copy_twice(app: Following) -> None:
+    """A copy of a file that is not read to its end waits for that, and is not told from an earlier one instead."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.step(seconds=0.6)
+    app.write(shapes=ONE, cut=None)
+    app.replace(longer=True)
+    app.step_without_a_word_of_changes(seconds=0.2)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=3)
+    app.write(shapes=ONE, cut=None)
+    app.replace(longer=True)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.settle()
+
+
+def test_crash_between_what_two_files_share_and_what_they_do_not(app: Following) -> None:
+    """Where an unlinked file parts from its copy, what both share is read in the copy: a crash leaves it to that."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.step(seconds=0.6)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.write(shapes=ONE, cut=None)
+    app.replace(longer=True)
+    app.copytruncate(dated=False)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=8)
+    app.step(seconds=0.6)
+    app.crash()
+    app.settle()

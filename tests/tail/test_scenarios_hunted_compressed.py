@@ -276,3 +276,16 @@ def test_early_copy_that_is_met_after_days_without_a_look(app: Following) -> Non
     app.step_without_a_word_of_changes(seconds=0.02)
     app.advance(seconds=DAYS)
     app.settle()
+
+
+def test_heir_of_one_of_two_that_are_gone(app: Following) -> None:
+    """Of two files that parted and are both gone, what is left goes on with the one that it shares most with."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.step(seconds=0.6)
+    app.replace(longer=True)
+    app.copytruncate(dated=False)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=8)
+    app.step(seconds=0.6)
+    app.compress(which=11)
+    app.crash()
+    app.settle()

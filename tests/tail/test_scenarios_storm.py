@@ -30,8 +30,10 @@ def no_descriptors_left() -> Iterator[None]:
     """Let nothing be opened that is a log, as if all descriptors that logs may have were in use."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (RESERVED + 1, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_copied_truncated_and_compressed_twice_between_two_looks(wide: Stepper, logs: Path) -> None:

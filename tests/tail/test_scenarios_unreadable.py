@@ -92,17 +92,25 @@ def test_copy_that_can_never_be_read(truncated: Stepper, *, off: bool) -> None:
 
 
 @pytest.mark.parametrize("off", [False, True], ids=["running", "off"])
-def test_copy_that_can_be_read_only_after_the_last_attempt(truncated: Stepper, logs: Path, *, off: bool) -> None:
+@pytest.mark.parametrize("between", [False, True], ids=["copy", "generation between"])
+def test_what_can_be_read_only_after_the_last_attempt(app: Following, *, between: bool, off: bool) -> None:
     """Before a loss is declared all is tried once more, however long the wait was that the last attempt began."""
+    app.begin(wide=False, archived=False, before=True, strange=False)
+    app.settle()
+    for _ in range(1 + between):
+        app.write(shapes=ONE, cut=None)
+        app.copytruncate(dated=False)
+    app.forbid(which=1 + between)
+    app.write(shapes=ONE, cut=None)
     if off:
-        truncated.crash()
+        app.crash()
     for _ in range(40):
-        truncated.step(1)
-    assert (truncated.created(), truncated.losses()) == (10, {})
-    unlock(logs / "laravel.log.1")
-    truncated.step(PATIENCE - 40)
-    truncated.settle()
-    assert (truncated.created(), truncated.losses()) == (29, {})
+        app.daemon.step(1)
+    assert (2 + between not in app.shown(), app.daemon.losses()) == (True, {})
+    app.world.allow_all()
+    app.daemon.step(PATIENCE - 40)
+    app.daemon.settle()
+    assert (app.shown(), app.daemon.losses()) == (set(range(4 + between)), {})
 
 
 def test_nothing_is_awaited_once(truncated: Stepper) -> None:
@@ -177,26 +185,6 @@ def test_generation_between_that_cannot_be_read(daemon: Stepper, logs: Path, *, 
     assert sum(daemon.losses().values()) == (not ever)
 
 
-def test_generation_between_that_can_be_read_only_after_the_last_attempt(daemon: Stepper, logs: Path) -> None:
-    """Before a loss is declared what came and went is tried once more."""
-    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
-    append(log, records(0, 10))
-    daemon.settle()
-    append(log, records(10, 20))
-    shutil.copyfile(log, second)
-    log.write_bytes(records(20, 30))
-    shutil.copyfile(log, first)
-    lock(first)
-    log.write_bytes(records(30, 40))
-    for _ in range(40):
-        daemon.step(1)
-    assert (daemon.created(), daemon.losses()) == (30, {})
-    unlock(first)
-    daemon.step(PATIENCE - 39)
-    daemon.settle()
-    assert (daemon.created(), daemon.losses()) == (40, {})
-
-
 def test_generation_between_that_cannot_be_read_before_a_restart(daemon: Stepper, logs: Path) -> None:
     """What is sought and cannot be read is sought on after a crash, and told as a possible loss if it never can be."""
     log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
@@ -217,6 +205,7 @@ def test_generation_between_that_cannot_be_read_before_a_restart(daemon: Stepper
         daemon.step(1)
     assert (daemon.created(), daemon.losses()) == (40, {})
     daemon.crash()
+    assert daemon.store.load().gaps == ""
     for _ in range(10):
         daemon.step(PATIENCE / 6)
     assert (daemon.created(), daemon.losses()) == (40, {})
