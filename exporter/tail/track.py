@@ -163,6 +163,9 @@ class Tracker:
             with self._guarded(tail, now):
                 self._first.pass_over(tail, now)
         before, self._looked = min(self._looked, now), now
+        for tail in [one for one in self.tails if one.fresh]:
+            with self._guarded(tail, now):
+                self.content.refuse(tail)  # before others are compared: what is missed may be in a compressed one
         self.content.retry(now)
         for tail in [one for one in self.tails if one.fresh]:
             # Before anything is read: what a copy shares with its original is found while that is where both part.
@@ -246,7 +249,7 @@ class Tracker:
         finally:
             file.close()
         if same and tail.state in UNREAD:
-            tail.modified = stat.modified
+            tail.modified, tail.grown = stat.modified, now  # it may be another, made since on the same inode
         return same
 
     def _reopen(self, tail: Tail, stat: FileStat, now: float) -> None:

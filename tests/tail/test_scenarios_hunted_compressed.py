@@ -289,3 +289,29 @@ def test_heir_of_one_of_two_that_are_gone(app: Following) -> None:
     app.compress(which=11)
     app.crash()
     app.settle()
+
+
+def test_compressed_beside_the_copy_of_what_was_truncated(app: Following) -> None:
+    """A compressed generation is put aside before anything is compared, so that it is found where it is missed."""
+    app.begin(wide=True, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.step_without_a_word_of_changes(seconds=0.02)
+    app.copytruncate(dated=True)
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.compress(which=5)
+    app.settle()
+
+
+def test_compressed_on_the_inode_of_an_unfinished_gzip_file(app: Following) -> None:
+    """A gzip file that was put aside and is another by now, on its inode and at its place, may be what is missed."""
+    app.begin(wide=True, archived=False, before=True, strange=False)
+    app.copy()
+    app.begin_to_compress(which=3, part=0.17)
+    app.step_without_a_word_of_changes(seconds=0.02)
+    app.step_without_a_word_of_changes(seconds=6.0)
+    app.delete(grow=False)
+    app.write(shapes=ONE, cut=None)
+    app.copytruncate(dated=False)
+    app.compress(which=7)
+    app.settle()
