@@ -222,8 +222,11 @@ class Following(RuleBasedStateMachine):
     @precondition(lately)
     @rule(which=WHICH)
     def forbid(self, which: int) -> None:
-        packing = [one.body for one in self.world.packing]
-        there = [body for body in self.world.bodies if body.place is not None and body not in packing]
+        # What goes on as a copy of a file without a name must be told from it before that is gone.
+        unnamed = {number for body in self.world.bodies if body.place is None for number, _ in body.spans}
+        unfit = [one.body for one in self.world.packing]
+        unfit += [body for body in self.world.bodies if any(number in unnamed for number, _ in body.spans)]
+        there = [body for body in self.world.bodies if body.place is not None and body not in unfit]
         if there:
             self.world.forbid(there[which % len(there)])
 
