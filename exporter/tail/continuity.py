@@ -241,6 +241,7 @@ class Continuity:
         own = kinship.common_length(known, tail) or common
         self._doubt(tail, stat, common)
         tail.continue_from(known)
+        tail.fresh = False
         tail.state = _apart(tail)
         self.begin_at(known, own)
 

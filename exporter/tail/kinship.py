@@ -69,7 +69,10 @@ def _begins(known: Tail, data: bytes) -> bool:
 
 
 def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
-    """Return the known files that begin like `tail`, of which `data` is all or the head; furthest read first."""
+    """Return the known files that begin like `tail`, of which `data` is all or the head; furthest read first.
+
+    One that is open may have been told from others, and not be read yet.
+    """
     mine = fingerprint.beginning(data)
     known = [
         other
@@ -77,7 +80,7 @@ def relatives(tail: Tail, data: bytes, tails: Iterable[Tail]) -> list[Tail]:
         if other.head.startswith(mine)
         and other is not tail
         and not other.fresh
-        and other.position >= fingerprint.CERTAIN
+        and (other.position >= fingerprint.CERTAIN or other.file is not None)
         and other.state != "copy"
     ]
     return sorted(known, key=lambda other: other.position, reverse=True)

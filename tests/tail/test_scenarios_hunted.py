@@ -461,3 +461,17 @@ def test_crash_between_what_two_files_share_and_what_they_do_not(app: Following)
     app.step(seconds=0.6)
     app.crash()
     app.settle()
+
+
+def test_unread_and_replaced_by_its_copy_before_a_crash(app: Following) -> None:
+    """Of two files that are not read yet the one that has a name is read first: the other is gone after a crash."""
+    app.begin(wide=False, archived=False, before=False, strange=False)
+    app.write(shapes=ONE, cut=None)
+    app.settle()
+    app.truncate()
+    app.write(shapes=ONE, cut=None)
+    app.replace(longer=True)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=10)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.crash()
+    app.settle()
