@@ -161,11 +161,18 @@ class Loop:
     def _in_order(self) -> list[Tail]:
         """Rotated files first, then the older first: so history is counted in the order in which it happened.
 
-        What is known goes before what is not read yet, which may be a copy of it.
+        What is known goes before what is not read yet, which may be a copy of it. Of that, what has a name goes before
+        what has none, which is gone after a crash.
         """
         return sorted(
             (tail for tail in self._tracker.tails if tail.log in self._quiet_after),
-            key=lambda tail: (tail.fresh, tail.state not in {"rotated", "unlinked"}, tail.modified, tail.path),
+            key=lambda tail: (
+                tail.fresh,
+                tail.fresh and tail.state == "unlinked",
+                tail.state not in {"rotated", "unlinked"},
+                tail.modified,
+                tail.path,
+            ),
         )
 
     def _read(self, tail: Tail) -> bool:

@@ -149,7 +149,7 @@ class Tracker:
         taken = frozenset(stat.path for _, stat in sightings.files)
         self.content.sight(taken)
         unknown = pairing.unknown + self._strangers(pairing.known, now)
-        for tail in pairing.unsighted:
+        for tail in sorted(pairing.unsighted, key=lambda one: one.state != "copy"):  # others may be sought in copies
             with self._guarded(tail, now):
                 if tail.state != "missing" and any(tail is one for one in self.tails):  # else another took its place
                     self._departed.look(tail, taken, self._looked, now)

@@ -463,15 +463,38 @@ def test_crash_between_what_two_files_share_and_what_they_do_not(app: Following)
     app.settle()
 
 
-def test_unread_and_replaced_by_its_copy_before_a_crash(app: Following) -> None:
+@pytest.mark.parametrize("settled", [False, True], ids=["written since", "known to be empty"])
+def test_unread_and_replaced_by_its_copy_before_a_crash(app: Following, *, settled: bool) -> None:
     """Of two files that are not read yet the one that has a name is read first: the other is gone after a crash."""
     app.begin(wide=False, archived=False, before=False, strange=False)
     app.write(shapes=ONE, cut=None)
-    app.settle()
-    app.truncate()
+    if settled:
+        app.truncate()
+        app.settle()
+    else:
+        app.settle()
+        app.truncate()
     app.write(shapes=ONE, cut=None)
     app.replace(longer=True)
     app.write_to_an_old_file(shapes=ONE, cut=None, which=10)
-    app.step_without_a_word_of_changes(seconds=0.6)
+    (app.step if settled else app.step_without_a_word_of_changes)(seconds=0.6)
     app.crash()
+    app.settle()
+
+
+def test_open_record_of_a_deleted_copy(app: Following) -> None:
+    """A record that waits for silence in a copy that is deleted while off is counted in the original, out of sight."""
+    app.begin(wide=False, archived=True, before=False, strange=True)
+    app.step_without_a_word_of_changes(seconds=0.02)
+    app.crash()
+    app.deploy()
+    app.deploy()
+    app.write(shapes=[("message", 300)], cut=None)
+    app.copy()
+    app.compress(which=5)
+    app.step_without_a_word_of_changes(seconds=0.02)
+    app.compress(which=3)
+    app.roll_back(which=3)
+    app.delete_an_old_file(which=10)
+    app.restart()
     app.settle()
