@@ -240,6 +240,7 @@ class Continuity:
         """
         own = kinship.common_length(known, tail) or common
         self._doubt(tail, stat, common)
+        tail.recognise()
         tail.continue_from(known)
         tail.fresh = False
         tail.state = _apart(tail)

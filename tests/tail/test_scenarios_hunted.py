@@ -498,3 +498,16 @@ def test_open_record_of_a_deleted_copy(app: Following) -> None:
     app.delete_an_old_file(which=10)
     app.restart()
     app.settle()
+
+
+def test_copy_of_a_copy_that_took_over_what_was_unread(app: Following) -> None:
+    """What goes on with unread content of another is known by its own head, so that a copy of it is told from it."""
+    app.begin(wide=True, archived=False, before=True, strange=False)
+    app.delete(grow=True)
+    app.step_without_a_word_of_changes(seconds=0.6)
+    app.write(shapes=ONE, cut=None)
+    app.replace(longer=True)
+    app.write_to_an_old_file(shapes=ONE, cut=None, which=11)
+    app.copy()
+    app.step_without_a_word_of_changes(seconds=0.0)
+    app.settle()
