@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from exporter.model import Health, LogHealth
@@ -51,8 +52,12 @@ class Condition:
         started: bool,
     ) -> Health:
         """Return the condition as the gauges show it; `offsets` and `records` are those of LogHealth, by log."""
+        unreadable = Counter(log for log, _ in tracker.unreadable)
         return Health(
-            logs={name: self._log_health(name, tracker, offsets[name], records[name]) for name in self._logs},
+            logs={
+                name: self._log_health(name, tracker, unreadable[name], offsets[name], records[name])
+                for name in self._logs
+            },
             last_commit=self.last_commit,
             uncommitted_bytes=sum(tail.uncommitted for tail in tracker.tails),
             commit_failing=self.commit_failing,
@@ -62,9 +67,10 @@ class Condition:
             reload_success_time=self.reload_success_time,
         )
 
-    def _log_health(self, name: str, tracker: Tracker, offset: float | None, record: float | None) -> LogHealth:
+    def _log_health(
+        self, name: str, tracker: Tracker, unreadable: int, offset: float | None, record: float | None
+    ) -> LogHealth:
         tails = [tail for tail in tracker.tails if tail.log == name]
-        unreadable = sum(log == name for log, _ in tracker.unreadable)
         return LogHealth(
             up=not unreadable and _readable(tails),
             lag_bytes=sum(tail.unread for tail in tails),

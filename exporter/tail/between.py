@@ -58,29 +58,19 @@ class Between:
         """The open gaps, as the checkpoint must remember them; "" where there are none."""
         return dump(self._gaps.values())
 
-    def find(
-        self,
-        tail: Tail,
-        since: float,
-        now: float,
-        *,
-        path: str | None = None,
-        told: bool = False,
-        deleted: bool = False,
-    ) -> bool:
-        """Follow what came to the path of `tail` and was rotated in turn since a time; return whether there was any.
+    def find(self, noticed: Gap) -> bool:
+        """Follow what came to a path and was rotated in turn, in a gap that was noticed now; return whether any was.
 
-        Where the file itself was `deleted` meanwhile, and what came after it was rotated, only the newest
-        generations are kept: there may have been more. `path` is where it was, if it was moved. What cannot
-        be read is tried again at the next looks, for a while; then it is a possible loss, unless one was
-        `told` already.
+        Where the file itself was deleted meanwhile, and what came after it was rotated, only the newest
+        generations are kept: there may have been more. What cannot be read is tried again at the next looks,
+        for a while; then it is a possible loss, unless one was told already.
         """
-        path = path or tail.path
-        if tail.log in self._followed.rotated and (stirred(path, since) or self._followed.rotated[tail.log]):
-            gap = self._gaps.setdefault(path, Gap(tail, path, since, now, told, deleted))
-            gap.deleted = gap.deleted or deleted
-            gap.since = min(gap.since, since)
-            return self._fill(gap, now)
+        log, path = noticed.tail.log, noticed.path
+        if log in self._followed.rotated and (stirred(path, noticed.since) or self._followed.rotated[log]):
+            gap = self._gaps.setdefault(path, noticed)
+            gap.deleted = gap.deleted or noticed.deleted
+            gap.since = min(gap.since, noticed.since)
+            return self._fill(gap, noticed.begun)
         return False
 
     def retry(self, now: float) -> bool:
@@ -122,10 +112,8 @@ class Between:
         """Follow what came and went, and add it to what was `found`; what is in `met` was read elsewhere."""
         unseen = self._unseen(gap, met, now)
 
-        unopened = {tail.path for tail in self._followed.tails if tail.unopened}
-
         def passed(path: str) -> bool:
-            return path in unopened or (not gap.deleted and self._by_itself(path, gap))
+            return (not gap.deleted and self._by_itself(path, gap)) or self._is_unopened(path)
 
         for stat, file in self._neighbours.written_since(gap.tail.log, gap.path, gap.since, unseen, now, but=passed):
             self._followed.take_up((stat.device, stat.inode))
@@ -139,6 +127,10 @@ class Between:
     def _by_itself(self, path: str, gap: Gap) -> bool:
         """Tell whether what is at a path was not rotated from the gap's: a glob names it, and not as a generation."""
         return path in self.sighted and (path == gap.path or not generation(path, gap.path))
+
+    def _is_unopened(self, path: str) -> bool:
+        """Tell whether at a path was a file that could not be opened yet, and is tried by itself."""
+        return any(tail.unopened and tail.path == path for tail in self._followed.tails)
 
     def _elsewhere(self, tail: Tail, now: float) -> bool:
         """Tell whether a file beside holds what a deleted one held: it was compressed, and has its time still."""

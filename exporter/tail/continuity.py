@@ -13,6 +13,7 @@ from exporter.catalogue import OWN
 from exporter.records.carry import Carry
 from exporter.tail import fingerprint, kinship
 from exporter.tail.between import Between
+from exporter.tail.gap import Gap
 from exporter.tail.heirs import Heirs
 from exporter.tail.inflate import InflatedFile
 from exporter.tail.neighbours import PATIENCE, Unreadable
@@ -83,7 +84,7 @@ class Continuity:
             return False
         # Compared before its size is believed: what other content has grown to is no loss of this one.
         if not tail.intact(stat):
-            self.replaced(tail, now, "truncated" if stat.size < tail.position else "overwritten")
+            self.replaced(tail, now, cause_of_loss(tail, stat))
             return False
         if (tail.fresh or tail.state == "copy") and not self._classify(tail, stat, now):
             return False
@@ -91,11 +92,11 @@ class Continuity:
         return stat.size > tail.position
 
     def compare(self, tail: Tail, now: float) -> None:
-        """Find out whether a fresh file is a log, and holds what was read elsewhere; leave it fresh if it is new.
+        """Find out whether a fresh file holds what was read elsewhere; leave it fresh if it is new.
 
         Raises ReadError.
         """
-        if tail.fresh and tail.file is not None and not self.refuse(tail):
+        if tail.fresh and tail.file is not None:
             stat = tail.file.stat()
             if stat.size >= fingerprint.CERTAIN:
                 self._classify(tail, stat, now, others_read=False)
@@ -108,7 +109,7 @@ class Continuity:
         stat = tail.file.stat()
         if tail.intact(stat):
             return True
-        self.replaced(tail, now, "truncated" if stat.size < tail.position else "overwritten")
+        self.replaced(tail, now, cause_of_loss(tail, stat))
         return False
 
     def settle(self, now: float) -> None:
@@ -159,7 +160,7 @@ class Continuity:
         if tail.file is not None and tail.fresh and not stat.size and stat.modified != tail.modified:
             # What was written since the last look may have been copied and truncated: do not wait for more of it.
             tail.modified = stat.modified
-            self.find_between(tail, tail.begun - GRAIN, now)
+            self.find_between(Gap(tail, tail.path, tail.begun - GRAIN, now))
         if tail.file is None or not stat.size or (tail.fresh and self.refuse(tail)):
             return False
         unread = tail.fresh
@@ -176,7 +177,7 @@ class Continuity:
             tail.state = _apart(tail)
         if unread and not tail.fresh and tail.state in {"active", "copy"}:
             # It may have been copied and truncated before it was read for the first time.
-            self.find_between(tail, tail.begun - GRAIN, now)
+            self.find_between(Gap(tail, tail.path, tail.begun - GRAIN, now))
         if tail.state == "copy":
             tail.grow(stat, now)
         return not tail.fresh and tail.state != "copy"
@@ -295,7 +296,7 @@ class Continuity:
         inflated = tail.file is not None and tail.file.inflated
         if tail.state == "copy":
             # What it grew by was its own: where it stands at a log's place, that may be in a copy of it by now.
-            self.find_between(tail, tail.grown - GRAIN, now)
+            self.find_between(Gap(tail, tail.path, tail.grown - GRAIN, now))
             tail.state = "active"
         else:
             try:
@@ -310,7 +311,7 @@ class Continuity:
             since = since - GRAIN if tail.fresh or heir is None else heir.modified
             if inflated:
                 tail.close()  # what it holds may be what is sought
-            self.find_between(tail, since, now, told=heir is None)
+            self.find_between(Gap(tail, tail.path, since, now, told=heir is None))
             if heir is None:  # how much was lost shows once it is known what of it was copied before
                 self._followed.loss(tail, cause, self._followed.lost_with(tail))
         tail.restart()
@@ -323,18 +324,9 @@ class Continuity:
         self.moved = True
         return True
 
-    def find_between(
-        self,
-        tail: Tail,
-        since: float,
-        now: float,
-        *,
-        path: str | None = None,
-        told: bool = False,
-        deleted: bool = False,
-    ) -> None:
-        """Follow what came to the path of `tail` and was rotated in turn since a time: see `tail.between`."""
-        self.moved = self._between.find(tail, since, now, path=path, told=told, deleted=deleted) or self.moved
+    def find_between(self, gap: Gap) -> None:
+        """Follow what came to a place and was rotated in turn: see `tail.between`."""
+        self.moved = self._between.find(gap) or self.moved
 
     def retry(self, now: float) -> None:
         """Look again for what could not be read when it was sought."""
@@ -381,6 +373,11 @@ class Continuity:
         """Tell whether nothing more can come of a file that was compressed away."""
         file = tail.file
         return isinstance(file, InflatedFile) and file.complete and tail.position >= file.end and tail.judged
+
+
+def cause_of_loss(tail: Tail, stat: FileStat) -> str:
+    """Name what happened to a file that is not any more what was read of it."""
+    return "truncated" if stat.size < tail.position else "overwritten"
 
 
 def _apart(tail: Tail) -> State:

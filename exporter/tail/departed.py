@@ -13,6 +13,7 @@ from exporter.tail import fingerprint
 from exporter.tail.discover import listing_problem
 from exporter.tail.files import ReadError
 from exporter.tail.follow import UNREAD
+from exporter.tail.gap import Gap
 from exporter.tail.neighbours import Unreadable, generation
 from exporter.tail.reconcile import rotation_kind
 
@@ -95,9 +96,9 @@ class Departed:
         else:
             self.gone(tail, now)
 
-    def came_since(self, tail: Tail, path: str, seen: float, now: float) -> None:
+    def came_since(self, tail: Tail, path: str, seen: float, now: float, *, deleted: bool = False) -> None:
         """Read what came to a place since a file was seen there, also the file itself, truncated and written anew."""
-        self._content.find_between(tail, seen - _TICK, now, path=path)
+        self._content.find_between(Gap(tail, path, seen - _TICK, now, deleted=deleted))
 
     def _is_sought(self, tail: Tail, looked: float) -> bool:
         """Tell whether there may be something to read in a file that nobody holds open."""
@@ -163,7 +164,7 @@ class Departed:
             return
         if tail.state == "active":
             self._followed.rotation(tail, rotation_kind(tail, links, taken))
-            self._content.find_between(tail, seen - _TICK, now, path=left, deleted=not links)
+            self.came_since(tail, left, seen, now, deleted=not links)
         if not links and tail.state != "unlinked":
             tail.grown = now  # its silence begins here: what it was before was not looked at lately, perhaps
         state = "rotated" if links else "unlinked"

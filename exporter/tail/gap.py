@@ -26,8 +26,8 @@ class Gap:
     path: str
     since: float
     begun: float
-    told: bool
-    deleted: bool
+    told: bool = False
+    deleted: bool = False
 
 
 def dump(gaps: Iterable[Gap]) -> str:

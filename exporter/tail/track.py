@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exporter.tail import fingerprint, kinship
-from exporter.tail.continuity import Continuity
+from exporter.tail.continuity import Continuity, cause_of_loss
 from exporter.tail.departed import HOLD, UNLINKED_QUIET, Departed
 from exporter.tail.discover import discover
 from exporter.tail.files import OpenFile, ReadError, Vanished
@@ -129,8 +129,10 @@ class Tracker:
     def unreadable(self) -> AbstractSet[tuple[str, str]]:
         """The logs and paths that cannot be read at present, without rotated files, for which no log waits."""
         paths = self._troubles.paths
+        if not paths:  # asked at each cycle, and mostly so
+            return paths
         rotated = {(tail.log, tail.path) for tail in self.tails if tail.unopened and tail.state == "rotated"}
-        return paths - rotated if paths else paths
+        return paths - rotated
 
     @property
     def asleep(self) -> frozenset[str]:
@@ -284,8 +286,7 @@ class Tracker:
             self._followed.loss(tail, "truncated", tail.unread)
             self.content.begin_at(tail, stat.size)
             return True
-        cause = "truncated" if stat.size < tail.position else "overwritten"
-        return self.content.replaced(tail, now, cause) and tail.state not in UNREAD
+        return self.content.replaced(tail, now, cause_of_loss(tail, stat)) and tail.state not in UNREAD
 
     def _open(self, log: str, stat: FileStat, now: float, *, inflate: bool) -> OpenFile | None:
         """Open what was sighted; None where it cannot be opened, or is another file by now."""

@@ -66,9 +66,9 @@ def test_generation_written_since(place: Place) -> None:
     place.write("app.log.1", records(20, 30), 1)
     place.write("app.log.2", records(30, 40), -1)
     place.write("other.log", records(40, 50), 1)
-    assert place.between.find(place.log, LOOKED, LOOKED + 2)
+    assert place.between.find(Gap(place.log, place.log.path, LOOKED, LOOKED + 2))
     assert place.names() == ["app.log", "app.log.1"]
-    assert not place.between.find(place.log, LOOKED, LOOKED + 2)
+    assert not place.between.find(Gap(place.log, place.log.path, LOOKED, LOOKED + 2))
     assert not place.between.retry(LOOKED + 3)
 
 
@@ -78,7 +78,7 @@ def test_unread_file_that_cannot_be_read(place: Place) -> None:
     assert broken.file is not None
     broken.file.close()
     place.write("app.log.1", records(20, 30), 1)
-    assert place.between.find(place.log, LOOKED, LOOKED + 2)
+    assert place.between.find(Gap(place.log, place.log.path, LOOKED, LOOKED + 2))
     assert place.names() == ["app.log", "app-2.log", "app.log.1"]
     broken.file = None
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_read(place: Place, *, configured: bool) -> None:
     """It is tried for a minute before a loss is told, and sought no more once its log is configured no more."""
     loop = place.folder / "app.log.1"
     loop.symlink_to(loop)
-    assert not place.between.find(place.log, LOOKED, LOOKED + 2)
+    assert not place.between.find(Gap(place.log, place.log.path, LOOKED, LOOKED + 2))
     assert not place.between.retry(LOOKED + 30)
     assert place.counted == []
     if not configured:
@@ -104,14 +104,14 @@ def test_rotated_behind_what_was_deleted(place: Place, name: str, *, told: bool)
     place.log.recognise()
     (place.folder / "app.log").unlink()
     place.write(name, records(20, 30), 1)
-    assert place.between.find(place.log, LOOKED, LOOKED + 2, deleted=True)
+    assert place.between.find(Gap(place.log, place.log.path, LOOKED, LOOKED + 2, deleted=True))
     assert ("booking_exporter_possible_losses_total deleted" in place.counted) is told
 
 
 @pytest.mark.parametrize(("age", "sought"), [(100.0, True), (2 * PATIENCE + 100.0, False)])
 def test_gap_that_an_older_version_did_not_look_after(place: Place, age: float, *, sought: bool) -> None:
     """A gap that outlasted all patience before the last look is a possible loss, told once, and is not sought."""
-    gap = Gap(place.log, place.log.path, LOOKED - 10 * age, LOOKED - age, told=False, deleted=False)
+    gap = Gap(place.log, place.log.path, LOOKED - 10 * age, LOOKED - age)
     place.write("app.log.1", records(20, 30), -5 * age)
     neighbours = Neighbours({"app": ()}, Troubles(lambda *_: None, lambda *_: None), GLOBS)
     place.between = Between(place.followed, neighbours, dump([gap]))
