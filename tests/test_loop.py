@@ -9,18 +9,13 @@ import pytest
 
 from exporter.checkpoint.store import Store
 from exporter.config.schema import LogSettings
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 from tests.support.tmpfs import SmallDisk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HEAVY = 1 << 20
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def test_history_is_counted_before_it_is_exposed(daemon: Stepper, logs: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.stepper import records
+from tests.support.stepper import append, records
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ FAULTS = [
     ("open", errno.EACCES),
     ("open", errno.EMFILE),
 ]
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def created(shown: Scrape) -> float:

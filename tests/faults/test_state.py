@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.daemon import run, run_once
 from tests.support.states import run_sql
-from tests.support.stepper import records
+from tests.support.stepper import append, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,11 +35,6 @@ WRITES = {
 """What fails while the daemon runs, and what its log says."""
 STARTS = [("", "open", errno.EACCES), ("", "read", errno.EIO), ("*", "write", errno.ENOSPC)]
 """What fails at a start: behind the state's name, the call and its error."""
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def complaints(daemon: Daemon) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.support.scrape import OPENMETRICS, parse
+from tests.support.stepper import append
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from tests.support.stepper import Stepper
 
 WEBHOOKS = "api_gateway_webhook_events_total"
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def scrape(daemon: Stepper, *, accept: str = "text/plain") -> Scrape:

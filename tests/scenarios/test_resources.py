@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.faults.fault import Faults, build
 from tests.support.daemon import Daemon
-from tests.support.stepper import records
+from tests.support.stepper import append, records
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from tests.support.stepper import Stepper
 
 CREATED = 'api_gateway_appointments_created_total{source="public"}'
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def held() -> int:

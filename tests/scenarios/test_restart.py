@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.config.schema import LogSettings
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CREATED_AT = 1_760_000_000.0
 """The time of the stepper's records where they are read as UTC: 2025-10-09 08:53:20."""
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["stop", "kill"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.stepper import records
+from tests.support.stepper import append, records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from tests.support.stepper import Stepper
 
 MOMENTS = ("before the copy", "in the gap", "after the truncation")
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])

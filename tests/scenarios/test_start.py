@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.config.schema import LogSettings
-from tests.support.stepper import Stepper, records
+from tests.support.stepper import Stepper, append, records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NOON = datetime(2025, 10, 26, 12, tzinfo=UTC)
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 @pytest.mark.parametrize(("first", "second"), [("beginning", "end"), ("end", "beginning")])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.pipeline import BLOCK
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +25,6 @@ TRACE = (
 )
 """A record with a trace, whose last lines make an event of it."""
 CONFLICT = "booking_conflicts_total{lock}"
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def test_crlf_and_bad_utf8(daemon: Stepper, logs: Path) -> None:

@@ -17,7 +17,7 @@ from exporter.events.definitions import EventSet, Source, builtin_source, load_e
 from exporter.service.configuration import Configuration
 from tests.support.databases import SqliteFile
 from tests.support.scrape import parse
-from tests.support.stepper import Stepper, events, record, records
+from tests.support.stepper import Stepper, append, events, record, records
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -56,11 +56,6 @@ events:
 
 def parcel() -> bytes:
     return b'[2025-10-09 10:53:20] production.INFO: Parcel sent {"size":"small","weight":1.5} \n'
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def log(folder: Path, name: str, glob: str | None = None, *, timezone: str = "UTC") -> LogSettings:

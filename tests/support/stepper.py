@@ -52,6 +52,12 @@ def records(first: int, behind: int, *, pad: int = 0) -> bytes:
     return b"".join(record(number, pad=pad) for number in range(first, behind))
 
 
+def append(path: Path, data: bytes) -> None:
+    """Append to a file, as a worker does."""
+    with path.open("ab") as file:
+        file.write(data)
+
+
 class FailingStore(Store):
     """A store whose commits fail while `failing` is set, as on a full disk."""
 

@@ -12,7 +12,7 @@ import pytest
 from exporter.config.schema import LogSettings
 from tests.support.daemon import ROOT_DROPS
 from tests.support.packages import need_program
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,17 +21,12 @@ _DENIED = """
 import os, sys
 from pathlib import Path
 from exporter.config.schema import LogSettings
-from tests.support.stepper import Stepper, records
+from tests.support.stepper import Stepper, append, records
 
 base = Path(sys.argv[1])
 logs = base / "logs"
 log, other = logs / "laravel.log", base / "open" / "laravel.log"
 settings = LogSettings("app", (f"{logs}/laravel*.log",)), LogSettings("other", (f"{other}",))
-
-
-def append(path, data):
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def shown(daemon, what):
@@ -80,11 +75,6 @@ for _ in range(4):
     daemon.step(30)
 shown(daemon, "renamed, opened")
 """
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def test_permission_lost_and_restored(tmp_path: Path, logs: Path) -> None:

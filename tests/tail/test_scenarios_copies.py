@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def test_copy_that_grows_along(wide: Stepper, logs: Path) -> None:

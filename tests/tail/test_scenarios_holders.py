@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.stepper import Stepper, record, records
-from tests.tail.test_scenarios_copies import append
+from tests.support.stepper import Stepper, append, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path

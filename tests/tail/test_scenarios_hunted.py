@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.stepper import Stepper, records
+from tests.support.stepper import Stepper, append, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,11 +198,6 @@ def test_deleted_while_commits_failed_and_nobody_looked(app: Following) -> None:
     app.step(seconds=0.0)
     app.advance(seconds=700.0)
     app.settle()
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 # What live writers found that rotate within moments of a look, in its shortest form.

@@ -9,7 +9,7 @@ import gzip
 import os
 from typing import TYPE_CHECKING
 
-from tests.support.stepper import Stepper, records
+from tests.support.stepper import Stepper, append, records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 ONE = [("context", 300)]
 DAYS = 50 * 3600.0
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def test_compressed_copy_in_the_glob_of_what_was_not_read(app: Following) -> None:

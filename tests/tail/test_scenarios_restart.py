@@ -11,16 +11,11 @@ import pytest
 
 from exporter.checkpoint.store import Store
 from exporter.config.schema import LogSettings
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def test_lines_written_while_stopped(daemon: Stepper, logs: Path) -> None:

@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.config.schema import LogSettings
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 DAY = 86400.0
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def test_file_that_appears_later_is_read_from_its_beginning(daemon: Stepper, logs: Path) -> None:

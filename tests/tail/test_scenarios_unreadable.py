@@ -10,7 +10,7 @@ import pytest
 
 from exporter.config.schema import LogSettings
 from exporter.tail.neighbours import PATIENCE
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 from tests.tail.test_track import break_descriptor
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 ONE = [("context", 300)]
 TRUNCATED = {"possible_losses_total{app,truncated}": 1}
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def kept(path: Path) -> Path:
@@ -55,6 +50,21 @@ def truncated(daemon: Stepper, logs: Path) -> Stepper:
     lock(copy)
     os.truncate(log, 0)
     append(log, records(20, 29))
+    return daemon
+
+
+@pytest.fixture
+def between(daemon: Stepper, logs: Path) -> Stepper:
+    """Return a daemon whose log was copied and truncated twice since it looked; the second copy cannot be read."""
+    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
+    append(log, records(0, 10))
+    daemon.settle()
+    append(log, records(10, 20))
+    shutil.copyfile(log, second)
+    log.write_bytes(records(20, 30))
+    shutil.copyfile(log, first)
+    lock(first)
+    log.write_bytes(records(30, 40))
     return daemon
 
 
@@ -161,73 +171,46 @@ def test_rotated_while_off_to_where_nothing_can_be_listed(tmp_path: Path, logs: 
 
 
 @pytest.mark.parametrize("ever", [True, False], ids=["for a while", "for ever"])
-def test_generation_between_that_cannot_be_read(daemon: Stepper, logs: Path, *, ever: bool) -> None:
+def test_generation_between_that_cannot_be_read(between: Stepper, logs: Path, *, ever: bool) -> None:
     """Of two copies made between two looks the second, unreadable at first, is read later, or is a possible loss."""
-    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
-    append(log, records(0, 10))
-    daemon.settle()
-    append(log, records(10, 20))
-    shutil.copyfile(log, second)
-    log.write_bytes(records(20, 30))
-    shutil.copyfile(log, first)
-    lock(first)
-    log.write_bytes(records(30, 40))
-    daemon.settle()
-    assert (daemon.created(), daemon.losses()) == (30, {})
+    between.settle()
+    assert (between.created(), between.losses()) == (30, {})
     if ever:
-        unlock(first)
+        unlock(logs / "laravel.log.1")
     for _ in range(7):
-        daemon.step(PATIENCE / 6)
-    assert daemon.created() == (40 if ever else 30)
-    assert daemon.losses() == ({} if ever else {"possible_losses_total{app,deleted}": 1})
+        between.step(PATIENCE / 6)
+    assert between.created() == (40 if ever else 30)
+    assert between.losses() == ({} if ever else {"possible_losses_total{app,deleted}": 1})
     for _ in range(7):
-        daemon.step(PATIENCE / 6)
-    assert sum(daemon.losses().values()) == (not ever)
+        between.step(PATIENCE / 6)
+    assert sum(between.losses().values()) == (not ever)
 
 
-def test_generation_between_that_cannot_be_read_before_a_restart(daemon: Stepper, logs: Path) -> None:
+def test_generation_between_that_cannot_be_read_before_a_restart(between: Stepper, logs: Path) -> None:
     """What is sought and cannot be read is sought on after a crash, and told as a possible loss if it never can be."""
-    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
-    append(log, records(0, 10))
-    daemon.settle()
-    append(log, records(10, 20))
-    shutil.copyfile(log, second)
-    log.write_bytes(records(20, 30))
-    shutil.copyfile(log, first)
-    lock(first)
-    log.write_bytes(records(30, 40))
-    daemon.settle()
-    daemon.crash()
-    daemon.settle()
-    assert (daemon.created(), daemon.losses()) == (30, {})
-    unlock(first)
+    between.settle()
+    between.crash()
+    between.settle()
+    assert (between.created(), between.losses()) == (30, {})
+    unlock(logs / "laravel.log.1")
     for _ in range(10):
-        daemon.step(1)
-    assert (daemon.created(), daemon.losses()) == (40, {})
-    daemon.crash()
-    assert daemon.store.load().gaps == ""
+        between.step(1)
+    assert (between.created(), between.losses()) == (40, {})
+    between.crash()
+    assert between.store.load().gaps == ""
     for _ in range(10):
-        daemon.step(PATIENCE / 6)
-    assert (daemon.created(), daemon.losses()) == (40, {})
+        between.step(PATIENCE / 6)
+    assert (between.created(), between.losses()) == (40, {})
 
 
-def test_generation_between_that_can_never_be_read_over_a_restart(daemon: Stepper, logs: Path) -> None:
+def test_generation_between_that_can_never_be_read_over_a_restart(between: Stepper) -> None:
     """What is given up after a restart is a possible loss, as it would have been without one."""
-    log, first, second = (logs / f"laravel.log{suffix}" for suffix in ("", ".1", ".2"))
-    append(log, records(0, 10))
-    daemon.settle()
-    append(log, records(10, 20))
-    shutil.copyfile(log, second)
-    log.write_bytes(records(20, 30))
-    shutil.copyfile(log, first)
-    lock(first)
-    log.write_bytes(records(30, 40))
-    daemon.settle()
-    daemon.stop()
-    daemon.start()
+    between.settle()
+    between.stop()
+    between.start()
     for _ in range(10):
-        daemon.step(PATIENCE / 6)
-    assert (daemon.created(), daemon.losses()) == (30, {"possible_losses_total{app,deleted}": 1})
+        between.step(PATIENCE / 6)
+    assert (between.created(), between.losses()) == (30, {"possible_losses_total{app,deleted}": 1})
 
 
 @pytest.mark.parametrize("off", [False, True], ids=["running", "off"])

@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tests.support.stepper import Stepper, record, records
+from tests.support.stepper import Stepper, append, record, records
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
 
 
 def break_descriptor(daemon: Stepper, name: str) -> None:
